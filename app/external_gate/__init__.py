@@ -1,0 +1,1 @@
+"""The sidecar behind Metronome's external payment gate: one charge per workflow, then the release."""

@@ -1,0 +1,1 @@
+"""What the product knows about money, charges and a workflow's life; pure."""

@@ -1,0 +1,63 @@
+"""An attempt, the evidence appended to it, and what the two together prove."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from external_gate.domain.charge import Charge
+from external_gate.domain.outcome import Answer
+
+
+class Source(StrEnum):
+    """Where a piece of evidence came from."""
+
+    CHARGE = "charge"
+    LOOKUP = "lookup"
+    CANCEL = "cancel"
+    REFUND = "refund"
+    NOTICE = "notice"  # a verified notification of the gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One answer or notice about an attempt; appended without a fence, never changed."""
+
+    source: Source
+    answer: Answer
+    asked_at: datetime
+    """When the call began; for a notice, when it arrived."""
+    at: datetime
+    send: int = 0
+    """Which send of the attempt this answers, from 1; 0 for everything but charges."""
+    number: int = 0
+    """The store's running number; 0 while not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to charge a workflow, sent once or re-sent, always the same bytes."""
+
+    number: int
+    gateway: str
+    charge: Charge
+    body: bytes
+    created_at: datetime
+    sends: int = 0
+    """How often an intent to send was saved."""
+    first_sent_at: datetime | None = None
+    send_deadline: datetime | None = None
+    """The last instant at which the latest send may have begun."""
+    last_possible_send: datetime | None = None
+    """`send_deadline` plus the request timeout: after it no send of ours is under way."""
+    closed: bool = False
+    """Whether it is dead; a closed attempt is never sent again."""
+    evidence: tuple[Evidence, ...] = field(default=())
+
+    @property
+    def charge_id(self) -> str | None:
+        """Give the provider's id of the charge, from the latest answer that carried one."""
+        for piece in reversed(self.evidence):
+            found = getattr(piece.answer, "charge_id", None)
+            if isinstance(found, str) and found:
+                return found
+        return None

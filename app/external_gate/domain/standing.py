@@ -1,0 +1,269 @@
+"""What an attempt's evidence proves: the one place where answers become knowledge (design §4).
+
+`NotSent`, `Misconfigured` and `Declined` speak about one call; unknown never overwrites known;
+absence is never finality.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores
+from external_gate.domain.evidence import Attempt, Evidence, Source
+from external_gate.domain.outcome import (
+    Answer,
+    Declined,
+    DeclineKind,
+    Misconfigured,
+    NotFound,
+    NotSent,
+    Pending,
+    Succeeded,
+    Undone,
+    Unknown,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """No send of it ever left this machine."""
+
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Money was taken, and the charge is ours: amount, currency and reference match."""
+
+    proof: Succeeded
+    charge_ids: frozenset[str]
+    """More than one means that the gateway charged twice under one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatched:
+    """Money was taken, but not what this attempt asked for."""
+
+    found: Succeeded
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """Both a final decline and a success are on record."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """No money was taken and none can be any more."""
+
+    decline: Declined
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The gateway says: not final yet."""
+
+    pending: Pending
+    final_at: datetime | None = None
+    """When a decline that may still turn becomes final; None for a charge that is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeWereRefused:
+    """The gateway refused our request as such; nobody declined."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A conclusive not-found: the same attempt may be sent again. It proves nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Nobody knows what became of the charge."""
+
+    cause: str
+
+
+Standing = (
+    Untouched | Taken | Mismatched | Contradicted | Dead | Waiting | WeWereRefused | Absent | Open
+)
+
+CANCELLED = Declined(DeclineKind.HARD, code="cancelled", message="the charge was cancelled")
+CUSTOMER_NEEDED = Declined(
+    DeclineKind.SOFT,
+    code="customer_action_required",
+    message="the customer had to act and could not",
+)
+
+
+def standing_of(
+    attempt: Attempt,
+    capabilities: Capabilities,
+    *,
+    now: datetime,
+    sends_uncertain: bool = False,
+) -> Standing:
+    """Fold an attempt's evidence into what is known.
+
+    `now` is our own clock. `sends_uncertain` says that sends may be missing from our books
+    (a restored database).
+    """
+    reading = _Reading(attempt, capabilities, sends_uncertain=sends_uncertain)
+    dead = reading.final_decline()
+    successes = [piece.answer for piece in attempt.evidence if isinstance(piece.answer, Succeeded)]
+    if successes:
+        return _with_success(attempt, successes, dead)
+    if dead is not None:
+        final_at = reading.turns_final_at()
+        if final_at is None:
+            return Dead(dead)
+        return Waiting(Pending(), final_at=final_at)
+    if (pending := reading.latest_pending()) is not None:
+        return Waiting(pending)
+    return reading.without_final_word(now)
+
+
+def _with_success(attempt: Attempt, successes: list[Succeeded], dead: Declined | None) -> Standing:
+    for found in successes:
+        if (why := mismatch(attempt, found)) is not None:
+            return Mismatched(found, why)
+    if dead is not None:
+        return Contradicted(
+            f"charge {successes[-1].charge_id} succeeded after {dead.code or 'a decline'}"
+        )
+    return Taken(successes[0], frozenset(found.charge_id for found in successes))
+
+
+def mismatch(attempt: Attempt, found: Succeeded) -> str | None:
+    """Tell in which way a success is not the charge that was asked for; None when it matches."""
+    if found.amount != attempt.charge.amount:
+        return f"{found.amount} was taken instead of {attempt.charge.amount}"
+    if found.reference is not None and found.reference != attempt.charge.attempt_key:
+        return f"it carries the reference {found.reference!r} of something else"
+    if not found.charge_id:
+        return "it carries no charge id"
+    return None
+
+
+class _Reading:
+    """One pass over an attempt's evidence, with the questions that need several pieces at once."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        capabilities: Capabilities,
+        *,
+        sends_uncertain: bool,
+    ) -> None:
+        self._attempt = attempt
+        self._capabilities = capabilities
+        self._uncertain = sends_uncertain
+        self._by_send: dict[int, Answer] = {}
+        for piece in attempt.evidence:
+            if piece.source is Source.CHARGE:
+                known = self._by_send.get(piece.send)
+                # Unknown never overwrites known.
+                if known is None or isinstance(known, Unknown):
+                    self._by_send[piece.send] = piece.answer
+
+    def _sends(self) -> list[Answer | None]:
+        return [self._by_send.get(number) for number in range(1, self._attempt.sends + 1)]
+
+    def _without_effect(self, answer: Answer | None) -> bool:
+        return isinstance(answer, NotSent | Misconfigured)
+
+    def _effective_sends(self) -> int:
+        return sum(not self._without_effect(answer) for answer in self._sends())
+
+    def _key_settles(self, at: datetime) -> bool:
+        """Whether one answer under the key speaks for every send of it."""
+        first = self._attempt.first_sent_at
+        return (
+            self._capabilities.idempotency is not Idempotency.NONE
+            and self._capabilities.key_stores is KeyStores.EVERY_ANSWER
+            and first is not None
+            and max(at, first) < first + self._capabilities.window
+        )
+
+    def _settles(self, piece: Evidence) -> bool:
+        if self._key_settles(piece.at):
+            return True
+        if self._uncertain:
+            return False
+        if piece.source is Source.CHARGE:
+            others = self._sends()[: piece.send - 1] + self._sends()[piece.send :]
+            return all(self._without_effect(a) or isinstance(a, Declined) for a in others)
+        return self._effective_sends() <= 1
+
+    def final_decline(self) -> Declined | None:
+        for piece in reversed(self._attempt.evidence):
+            match piece.answer:
+                case Declined() as declined if self._settles(piece):
+                    return declined
+                case Undone() if piece.source is Source.CANCEL and self._cancel_kills(piece):
+                    return self._word_for_cancelled()
+                case _:
+                    continue
+        return None
+
+    def _cancel_kills(self, piece: Evidence) -> bool:
+        return self._capabilities.cancel is Cancel.BY_KEY or self._settles(piece)
+
+    def _word_for_cancelled(self) -> Declined:
+        pending = self.latest_pending()
+        needed = pending is not None and pending.needs_customer and pending.action_url is None
+        return CUSTOMER_NEEDED if needed else CANCELLED
+
+    def turns_final_at(self) -> datetime | None:
+        """Give when the decline becomes final; None when it already is."""
+        after = self._capabilities.failed_is_final_after
+        declines = [p.at for p in self._attempt.evidence if isinstance(p.answer, Declined)]
+        if not after or not declines:
+            return None
+        final_at = declines[0] + after
+        # Only a look after that instant proves that the decline has stayed one.
+        return None if declines[-1] >= final_at else final_at
+
+    def latest_pending(self) -> Pending | None:
+        for piece in reversed(self._attempt.evidence):
+            if isinstance(piece.answer, Pending):
+                return piece.answer
+        return None
+
+    def without_final_word(self, now: datetime) -> Standing:
+        sends = self._sends()
+        unknown = [answer for answer in sends if not self._without_effect(answer)]
+        if not unknown and not self._uncertain:
+            refusals = [answer for answer in sends if isinstance(answer, Misconfigured)]
+            if refusals and isinstance(sends[-1], Misconfigured):
+                return WeWereRefused(refusals[-1].cause)
+            return Untouched(_cause(sends[-1]) if sends else "")
+        if self._is_absent(now):
+            return Absent()
+        return Open(self._latest_cause())
+
+    def _is_absent(self, now: datetime) -> bool:
+        """Whether the gateway has conclusively not seen the key since the last possible send."""
+        last = self._attempt.last_possible_send
+        if last is None:
+            return False
+        for piece in reversed(self._attempt.evidence):
+            if isinstance(piece.answer, NotFound) and piece.answer.conclusive:
+                # Waiting is judged by our own clock, at the moment the question was asked.
+                return min(piece.asked_at, now) >= last + self._capabilities.visibility_lag
+        return False
+
+    def _latest_cause(self) -> str:
+        for piece in reversed(self._attempt.evidence):
+            if cause := _cause(piece.answer):
+                return cause
+        return "no answer was ever recorded"
+
+
+def _cause(answer: Answer | None) -> str:
+    return answer.cause if isinstance(answer, Unknown | NotSent | Misconfigured) else ""
