@@ -1,0 +1,110 @@
+"""What knobs demand of each other, and what must be given because no default can know it."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from external_gate.settings.faulty import Fault, did_you_mean
+from external_gate.settings.model import Settings
+
+
+def unmet(settings: Settings) -> list[Fault]:
+    """Give every demand that the settings do not meet."""
+    return [fault for demand in _DEMANDS for fault in demand(settings)]
+
+
+def _metronome(settings: Settings) -> Iterator[Fault]:
+    metronome = settings.metronome
+    if not metronome.api_token.get_secret_value():
+        yield Fault(
+            "metronome.api_token",
+            "is empty",
+            "make a token in Metronome and give it, or its file in"
+            " EXTERNAL_GATE_METRONOME__API_TOKEN_FILE",
+        )
+    if not metronome.webhook_secrets:
+        yield Fault(
+            "metronome.webhook_secrets",
+            "holds no secret",
+            "give the secret of Metronome's webhook, or a file with one a line in"
+            " EXTERNAL_GATE_METRONOME__WEBHOOK_SECRETS_FILE",
+        )
+    if not metronome.verify_invoice and metronome.unverified_unit is None:
+        yield Fault(
+            "metronome.unverified_unit",
+            "is empty although verify_invoice is false",
+            'say in which unit amounts come: "cents" or "whole"',
+        )
+    if metronome.act_limit_hours > metronome.keep_limit_hours:
+        yield Fault(
+            "metronome.act_limit_hours", "is above keep_limit_hours", "lower it, or raise the other"
+        )
+
+
+def _gateways(settings: Settings) -> Iterator[Fault]:
+    if not settings.gateways:
+        yield Fault(
+            "gateways",
+            "there is none",
+            'add a table such as [gateways.main] with adapter = "http" and its keys',
+        )
+    for name, gateway in settings.gateways.items():
+        if not gateway.adapter:
+            yield Fault(f"gateways.{name}.adapter", "is missing", 'name one, such as "http"')
+        yield from _timeout(settings, name, timeout_seconds=gateway.timeout_seconds)
+
+
+def _timeout(settings: Settings, name: str, *, timeout_seconds: float) -> Iterator[Fault]:
+    """A call that outlives lease or drain would be taken over, or cut off, while on the wire."""
+    worker = settings.worker
+    limits = {"lease_seconds": worker.lease_seconds, "drain_seconds": worker.drain_seconds}
+    for limit, seconds in limits.items():
+        if timeout_seconds >= seconds:
+            yield Fault(
+                f"gateways.{name}.timeout_seconds",
+                f"is {timeout_seconds:g}, not below worker.{limit}, which is {seconds:g}",
+                f"lower it, or raise worker.{limit}",
+            )
+
+
+def _gateway_names(settings: Settings) -> Iterator[Fault]:
+    if not settings.gateways:
+        return
+    named = [("routing.default", settings.routing.default)]
+    named += [("guards.paused_gateways", name) for name in settings.guards.paused_gateways]
+    for key, name in named:
+        if name not in settings.gateways:
+            meant = did_you_mean(name, settings.gateways)
+            known = ", ".join(settings.gateways)
+            cure = f"did you mean {meant}?" if meant else f"name one of the gateways: {known}"
+            yield Fault(key, "names no gateway of the configuration", cure)
+
+
+def _payers(settings: Settings) -> Iterator[Fault]:
+    if settings.payers.source == "http" and not settings.payers.url:
+        yield Fault("payers.url", 'is empty although source is "http"', "give the address to ask")
+
+
+def _notices(settings: Settings) -> Iterator[Fault]:
+    if settings.notices.url and not settings.notices.secret.get_secret_value():
+        yield Fault("notices.secret", "is empty although url is given", "give the signing secret")
+
+
+def _operators(settings: Settings) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for name, operator in settings.operators.people.items():
+        key = f"operators.{name}.token_sha256"
+        digest = operator.token_sha256.get_secret_value()
+        if not digest:
+            yield Fault(key, "is empty", "give the SHA-256 of the operator's token")
+        elif digest in owners:
+            yield Fault(key, f"is also that of {owners[digest]}", "give each a token of their own")
+        owners.setdefault(digest, name)
+
+
+_DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
+    _metronome,
+    _gateways,
+    _gateway_names,
+    _payers,
+    _notices,
+    _operators,
+)
