@@ -1,0 +1,223 @@
+"""What a notification says: from its bytes to facts, without a guess and without an exception.
+
+Whether it is genuine is `signature`'s subject; what the facts mean for a workflow, the receiver's.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Self
+
+from external_gate.domain.money import bare_currency
+
+INITIATE = "payment_gate.external_initiate"
+"""The one type that asks for a charge."""
+
+GATE_PREFIX = "payment_gate."
+
+LONGEST_TEXT = 200
+"""Characters. Ids are UUIDs of 36; more than this is no id, and would not fit an index."""
+
+MOST_DIGITS = 40
+FARTHEST_EXPONENT = 20
+"""Of a total: room for every price, and `1e999999999` costs nothing."""
+
+LONGEST_NUMBER = 100
+"""Characters of one number in JSON: longer ones are not even converted, which takes time."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitiateFacts:
+    """What `payment_gate.external_initiate` asks for, as Metronome wrote it.
+
+    `total` and `currency` are not judged here: zero, negative or unknown ones are held later, with
+    a reason of their own.
+    """
+
+    workflow_id: str
+    workflow_type: str
+    """`spend` and others; an open list. Empty when Metronome gave none."""
+    customer_id: str
+    contract_id: str
+    invoice_id: str
+    total: Decimal
+    """In Metronome's unit: cents for USD, whole units for other currencies."""
+    currency: str
+    """In either spelling, `USD` or `USD (cents)`."""
+
+    def same_as(self, other: Self) -> bool:
+        """Tell whether both ask for the same, however amount and currency are spelled."""
+        return replace(self, currency=bare_currency(self.currency)) == replace(
+            other, currency=bare_currency(other.currency)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One notification, as far as it could be understood."""
+
+    notification_id: str
+    """Metronome's id, or the digest when there is none that can be kept."""
+    type: str
+    """Empty when there is none that can be kept."""
+    digest: str
+    """SHA-256 of the body as it came, in hex."""
+    facts: InitiateFacts | None = None
+    """Only of `INITIATE`, and only without a flaw."""
+    flaw: str | None = None
+    """What is wrong, in words for people and without anything that the sender wrote."""
+    workflow_id: str | None = None
+    """Of `INITIATE` or of a lost type, also with a flaw: so that the workflow can be held."""
+    customer_id: str | None = None
+    contract_id: str | None = None
+    invoice_id: str | None = None
+
+    @property
+    def is_gate(self) -> bool:
+        """Tell whether it is about a payment gate; all others are kept and ignored."""
+        return self.type.startswith(GATE_PREFIX)
+
+
+def read(body: bytes) -> Envelope:
+    """Give what a body says; never raises: what cannot be understood has a `flaw`.
+
+    Numbers keep every digit. Unknown fields and types are no flaw, nor is a byte order mark.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    flaws: list[str] = []
+    sent = _json_object(body, flaws)
+    if sent is None:
+        return Envelope(notification_id=digest, type="", digest=digest, flaw=_sentence(flaws))
+    notification_id = _text(sent, "id", flaws) or digest
+    kind = _text(sent, "type", flaws)
+    facts = _facts(sent, flaws) if kind == INITIATE else None
+    # A lost type may have been INITIATE; any other one has no workflow of ours in it.
+    workflow = _hints(sent) if kind in {"", INITIATE} else {}
+    hints = _hints(sent) if kind.startswith(GATE_PREFIX) else workflow
+    return Envelope(
+        notification_id=notification_id,
+        type=kind,
+        digest=digest,
+        facts=None if flaws else facts,
+        flaw=_sentence(flaws),
+        workflow_id=_kept(workflow.get("workflow_id")),
+        customer_id=_kept(hints.get("customer_id")),
+        contract_id=_kept(hints.get("contract_id")),
+        invoice_id=_kept(hints.get("invoice_id")),
+    )
+
+
+def _facts(sent: Mapping[str, object], flaws: list[str]) -> InitiateFacts | None:
+    """Read every fact, so that all flaws are named at once."""
+    properties = sent.get("properties")
+    if not isinstance(properties, dict):
+        flaws.append("properties is missing or not one object")
+        return None
+    # Of two values neither is the true one, and the parser would silently take the last.
+    if any(value is _REPEATED for value in properties.values()):
+        flaws.append("a name stands twice in properties")
+    return InitiateFacts(
+        workflow_id=_text(properties, "workflow_id", flaws),
+        workflow_type=_optional_text(properties, "workflow_type", flaws),
+        customer_id=_text(properties, "customer_id", flaws),
+        contract_id=_text(properties, "contract_id", flaws),
+        invoice_id=_text(properties, "invoice_id", flaws),
+        total=_total(properties, "invoice_total", flaws),
+        currency=_text(properties, "invoice_currency", flaws),
+    )
+
+
+def _hints(sent: Mapping[str, object]) -> Mapping[str, object]:
+    properties = sent.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _sentence(flaws: list[str]) -> str | None:
+    return "; ".join(flaws) or None
+
+
+def _text(fields: Mapping[str, object], name: str, flaws: list[str]) -> str:
+    """Give a required string; empty, and a flaw, when there is none to keep."""
+    text = _kept(fields.get(name))
+    if text is None:
+        flaws.append(f"{name} is missing or no printable text of 1 to {LONGEST_TEXT} characters")
+    return text or ""
+
+
+def _optional_text(fields: Mapping[str, object], name: str, flaws: list[str]) -> str:
+    return "" if fields.get(name) in (None, "") else _text(fields, name, flaws)
+
+
+def _kept(value: object) -> str | None:
+    """Give a string that a database can store, an index find again and a terminal show, or None.
+
+    Not printable are NUL, other control characters, and halves of surrogate pairs.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        return None
+    return value if value.strip() and value.isprintable() else None
+
+
+def _total(fields: Mapping[str, object], name: str, flaws: list[str]) -> Decimal:
+    """Give a JSON number exactly; a string or a boolean is a flaw, never an amount."""
+    total = fields.get(name)
+    if isinstance(total, Decimal):
+        _, digits, exponent = total.as_tuple()
+        if (
+            len(digits) <= MOST_DIGITS
+            and isinstance(exponent, int)
+            and abs(exponent) <= FARTHEST_EXPONENT
+        ):
+            return total
+    flaws.append(f"{name} is missing or no number of at most {MOST_DIGITS} digits")
+    return Decimal(0)
+
+
+_REPEATED = object()
+"""Stands for the values of a name that an object has more than once."""
+
+
+def _json_object(body: bytes, flaws: list[str]) -> dict[str, object] | None:
+    """Give the object that a body is, numbers as `Decimal`, or None and a flaw."""
+    constants: list[str] = []
+    try:
+        parsed: object = json.loads(
+            body.decode("utf-8-sig"),
+            parse_float=_number,
+            parse_int=_number,
+            parse_constant=constants.append,
+            object_pairs_hook=_without_repeats,
+        )
+    except UnicodeDecodeError:
+        flaws.append("the body is not UTF-8")
+    except ValueError:
+        flaws.append("the body is not JSON")
+    except RecursionError:
+        flaws.append("the body is nested too deeply")
+    else:
+        if constants:
+            flaws.append("NaN and Infinity are not JSON")
+        if isinstance(parsed, dict):
+            return parsed
+        flaws.append("the body is not a JSON object")
+    return None
+
+
+def _number(literal: str) -> Decimal | None:
+    """Give a JSON number exactly, or None when it is too long or too large to be one of ours."""
+    if len(literal) > LONGEST_NUMBER:
+        return None
+    try:
+        return Decimal(literal)
+    except InvalidOperation:
+        return None
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build an object in which a name that came twice has no value that could be used."""
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        fields[name] = _REPEATED if name in fields else value
+    return fields

@@ -1,0 +1,139 @@
+"""From signed bytes to a durable row: verify, read, record in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from external_gate.domain.clock import Clock
+from external_gate.domain.errors import BadInput
+from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
+from external_gate.domain.workflow import Facts, HeldReason, State, Workflow
+from external_gate.intake import envelope, signature
+from external_gate.intake.envelope import Envelope
+from external_gate.intake.signature import AgeLimits, Freshness, SignatureRefused, Verified
+from external_gate.stores.store import NewNotification, Recorded, Store
+
+
+class IntakeObserver(Protocol):
+    """Hears of every delivery; must neither raise nor block."""
+
+    def recorded(self, recorded: Recorded, kind: str, age: timedelta, flaw: str | None) -> None:
+        """A validly signed delivery is durable. `kind` is the notification's type."""
+        ...
+
+    def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None:
+        """A delivery was turned away; with `only_the_date` our clock is the suspect."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Receives Metronome's notifications."""
+
+    store: Store
+    secrets: Sequence[str]
+    limits: AgeLimits
+    clock: Clock
+    observer: IntakeObserver
+
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> Recorded:
+        """Make one delivery durable; header names are lower case.
+
+        Returns after commit. Raises `SignatureRefused` (nothing was stored) and `Unavailable`
+        (nothing was stored; Metronome will try again).
+        """
+        now = self.clock.now()
+        try:
+            verified = signature.verify(
+                headers, body, secrets=self.secrets, now=now, limits=self.limits
+            )
+        except SignatureRefused as refusal:
+            self.observer.refused(
+                refusal.reason, refusal.age, only_the_date=refusal.signature_valid
+            )
+            raise
+        read = envelope.read(body)
+        recorded = await self.store.record(_notification(read, body, verified, now))
+        self.observer.recorded(recorded, read.type, verified.age, read.flaw)
+        return recorded
+
+    async def replay(self, number: int) -> Recorded:
+        """Read a kept notification again and begin the workflow that it did not begin before.
+
+        Raises `BadInput` when there is no such notification, or when it still begins none.
+        """
+        kept = await self.store.notification(number)
+        if kept is None:
+            raise BadInput(f"no notification {number} is kept here")
+        read = envelope.read(kept.body)
+        workflow = _workflow(read, Freshness.ACT, self.clock.now())
+        if workflow is None or read.facts is None:
+            raise BadInput(
+                f"notification {number} ({kept.type or 'no type'}) begins no workflow: "
+                f"{read.flaw or 'only payment_gate.external_initiate does'}"
+            )
+        return await self.store.begin(number, workflow)
+
+
+def _notification(
+    read: Envelope, body: bytes, verified: Verified, now: datetime
+) -> NewNotification:
+    return NewNotification(
+        notification_id=read.notification_id,
+        type=read.type,
+        digest=read.digest,
+        body=body,
+        signed_at=verified.signed_at,
+        received_at=now,
+        concerns_us=concerns_us(read),
+        flaw=read.flaw,
+        workflow=_workflow(read, verified.freshness, now),
+    )
+
+
+def concerns_us(read: Envelope) -> bool:
+    """Tell whether a notification is the gate's, or may be because its type cannot be read."""
+    return read.is_gate or (read.flaw is not None and not read.type)
+
+
+def _workflow(read: Envelope, freshness: Freshness, now: datetime) -> Workflow | None:
+    """Give the workflow that a notification begins: `received`, or held with what is wrong."""
+    if read.facts is not None:
+        facts = Facts(
+            workflow_id=WorkflowId(read.facts.workflow_id),
+            workflow_type=read.facts.workflow_type,
+            customer_id=CustomerId(read.facts.customer_id),
+            contract_id=ContractId(read.facts.contract_id),
+            invoice_id=InvoiceId(read.facts.invoice_id),
+            total=read.facts.total,
+            currency=read.facts.currency,
+        )
+        if freshness is Freshness.STALE:
+            return _held(facts, HeldReason.STALE, "delivered later than it is acted on", now)
+        return Workflow(facts, State.RECEIVED, received_at=now, updated_at=now, due_at=now)
+    if read.workflow_id is not None and read.flaw is not None and concerns_us(read):
+        facts = Facts(
+            workflow_id=WorkflowId(read.workflow_id),
+            workflow_type="",
+            customer_id=CustomerId(read.customer_id or ""),
+            contract_id=ContractId(read.contract_id or ""),
+            invoice_id=InvoiceId(read.invoice_id or ""),
+            total=None,
+            currency="",
+        )
+        return _held(facts, HeldReason.MISSHAPEN, read.flaw, now)
+    return None
+
+
+def _held(facts: Facts, reason: HeldReason, detail: str, now: datetime) -> Workflow:
+    return Workflow(
+        facts,
+        State.HELD,
+        received_at=now,
+        updated_at=now,
+        held_reason=reason,
+        held_detail=detail,
+    )
+
+
