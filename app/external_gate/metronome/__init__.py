@@ -1,0 +1,1 @@
+"""Metronome's API: the contract that the engine sees, and the client behind it."""
