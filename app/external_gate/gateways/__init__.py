@@ -1,0 +1,1 @@
+"""Gateways: the contract, the registry of adapters, and our own adapters."""
