@@ -117,7 +117,8 @@ def standing_of(
     dead = reading.final_decline()
     successes = [piece.answer for piece in attempt.evidence if isinstance(piece.answer, Succeeded)]
     if successes:
-        return _with_success(attempt, successes, dead)
+        was_final = dead is not None and reading.turns_final_at() is None
+        return _with_success(attempt, successes, dead if was_final else None)
     if dead is not None:
         final_at = reading.turns_final_at()
         if final_at is None:

@@ -1,0 +1,1 @@
+"""The engine: one step per state, each durable before it acts."""

@@ -1,0 +1,62 @@
+"""One claimed workflow: its dossier, its fence, and the only way by which a step saves."""
+
+from datetime import datetime
+
+from external_gate.domain.errors import LeaseLost
+from external_gate.domain.evidence import Attempt
+from external_gate.domain.workflow import Workflow
+from external_gate.engine.context import Engine
+from external_gate.engine.draft import Draft
+from external_gate.stores.store import Dossier
+
+
+class Case:
+    """A workflow in the hands of one worker, from claim to give-back."""
+
+    def __init__(self, engine: Engine, dossier: Dossier, lease_until: datetime) -> None:
+        self.engine = engine
+        self.dossier = dossier
+        self.lease_until = lease_until
+        self.fence = dossier.workflow.fence
+        self.given_back = False
+        self.just_decided = False
+        """Whether the release owed now was begun in this claim and has not been sent yet."""
+
+    @property
+    def workflow(self) -> Workflow:
+        """Give the workflow as last read or saved."""
+        return self.dossier.workflow
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """Give the attempt that is not closed."""
+        return self.dossier.attempt
+
+    def draft(self) -> Draft:
+        """Begin a change."""
+        return Draft(self.dossier, self.engine.clock.now())
+
+    async def save(self, draft: Draft, *, give_back: bool) -> None:
+        """Save a change under the fence; with `give_back` the lease ends with it.
+
+        Raises as `Store.save`.
+        """
+        before = self.workflow
+        change = draft.change(fence=self.fence, give_back=give_back)
+        self.dossier = await self.engine.store.save(change)
+        self.given_back = give_back
+        if (before.verdict, before.release_generation) != (
+            change.after.verdict,
+            change.after.release_generation,
+        ):
+            self.just_decided = before.verdict is not change.after.verdict
+        self.engine.observer.saved(before, self.workflow, change.history)
+        for incident in change.incidents:
+            self.engine.observer.incident(self.workflow, incident)
+
+    async def reread(self) -> None:
+        """Read the dossier again. Raises `LeaseLost` when it is no longer ours."""
+        dossier = await self.engine.store.dossier(self.workflow.workflow_id)
+        if dossier is None or dossier.workflow.fence != self.fence:
+            raise LeaseLost(f"workflow {self.workflow.workflow_id} was claimed by another worker")
+        self.dossier = dossier

@@ -1,0 +1,218 @@
+"""The charge: save the intent, send once, save what it came to."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from external_gate.domain.charge import ChargeRequest
+from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.ledger import (
+    Allow,
+    Defer,
+    GuardVerdict,
+    Hold,
+    IncidentKind,
+    Ledger,
+    Refuse,
+)
+from external_gate.domain.outcome import Answer
+from external_gate.domain.workflow import HeldReason, State, Verdict
+from external_gate.engine import calling, preparing, recalling, retry
+from external_gate.engine.case import Case
+from external_gate.engine.draft import Draft
+from external_gate.engine.preparing import Later, NeedsPerson, Prepared
+from external_gate.engine.recalling import Found
+from external_gate.engine.weighing import may_resend, weigh
+from external_gate.guards.rules import Intended, judge
+from external_gate.stores.store import GuardSpoke, UnreadEvidence
+
+SEND_WITHIN = timedelta(seconds=5)
+"""How long after its intent was saved a charge may leave; after a crash, absence can be believed
+this much plus the request timeout later."""
+
+LOOK_AT_THE_SWITCH_AFTER = timedelta(minutes=1)
+"""How often a workflow that waits for a switch of the configuration asks again."""
+
+
+async def advance(case: Case) -> None:
+    """Bring a `received` or `ready` workflow to a charge and its answer, or tell why not."""
+    if _window_is_over(case):
+        draft = case.draft()
+        draft.hold(HeldReason.UNKNOWN_CHARGE, "the key's window is over before the next send")
+        draft.set(due_at=draft.now + retry.HOURLY)
+        await case.save(draft, give_back=True)
+        return
+    prepared = await preparing.prepare(case)
+    if isinstance(prepared, Prepared):
+        recalled = await recalling.recall(case, prepared.attempt)
+        if isinstance(recalled, Found):
+            await _adopt(case, prepared, recalled)
+            return
+        if isinstance(recalled, Later | NeedsPerson):
+            prepared = recalled
+    match prepared:
+        case Later(cause):
+            await preparing.put_off(case, cause)
+        case NeedsPerson(reason, detail):
+            draft = case.draft()
+            draft.hold(reason, detail)
+            await case.save(draft, give_back=True)
+        case Prepared():
+            await _charge(case, prepared)
+
+
+def _window_is_over(case: Case) -> bool:
+    attempt = case.attempt
+    return (
+        attempt is not None
+        and attempt.sends > 0
+        and not may_resend(case.engine, case.draft(), attempt)
+    )
+
+
+async def _adopt(case: Case, prepared: Prepared, found: Found) -> None:
+    """Take up a charge that the gateway knows and our books had forgotten; nothing is sent."""
+    draft = case.draft()
+    if draft.after.state is State.RECEIVED:
+        draft.move(State.READY, "invoice and payer agree")
+    draft.move(
+        State.CHARGING,
+        f"the gateway already knows attempt {found.attempt.number}",
+        amount=found.attempt.charge.amount,
+        rounding=prepared.rounding,
+        due_at=draft.now,
+    )
+    draft.put(found.attempt)
+    await case.save(draft, give_back=False)
+    await conclude(case, found.attempt, found.piece)
+
+
+async def _charge(case: Case, prepared: Prepared) -> None:
+    try:
+        attempt = await _save_intent(case, prepared)
+    except GuardSpoke as spoken:
+        await _obey(case, spoken.verdict)
+        return
+    request = ChargeRequest(attempt.charge, attempt.body, _deadline(attempt))
+    piece = await calling.send_charge(case.engine, attempt, request)
+    await conclude(case, attempt, piece)
+
+
+async def _save_intent(case: Case, prepared: Prepared) -> Attempt:
+    """Save `charging` with key and bytes: the first durable step, before the socket opens."""
+    draft = case.draft()
+    if draft.after.state is State.RECEIVED:
+        draft.move(State.READY, "invoice and payer agree")
+    attempt = _one_send_more(prepared.attempt, draft.now, case)
+    draft.move(
+        State.CHARGING,
+        f"attempt {attempt.number}, send {attempt.sends}",
+        amount=attempt.charge.amount,
+        rounding=prepared.rounding,
+        due_at=draft.now,
+        **({} if prepared.attempt.sends else {"tries": 0, "trying_since": None}),
+    )
+    draft.note(
+        "charge_intended",
+        attempt_key=attempt.charge.attempt_key,
+        gateway=attempt.gateway,
+        amount=str(attempt.charge.amount),
+        payer=attempt.charge.payer.customer,
+    )
+    draft.put(attempt)
+    draft.judge = _judge_for(case, attempt)
+    await case.save(draft, give_back=False)
+    saved = case.attempt
+    return saved if saved is not None else attempt
+
+
+def _one_send_more(attempt: Attempt, now: datetime, case: Case) -> Attempt:
+    timeout = case.engine.capabilities(attempt.gateway).request_timeout
+    # The whole call must fit into the lease, so that whoever takes over finds it over.
+    deadline = max(now, min(now + SEND_WITHIN, case.lease_until - timeout))
+    return replace(
+        attempt,
+        sends=attempt.sends + 1,
+        first_sent_at=attempt.first_sent_at or now,
+        send_deadline=deadline,
+        last_possible_send=deadline + timeout,
+    )
+
+
+def _deadline(attempt: Attempt) -> datetime:
+    return attempt.send_deadline or attempt.created_at
+
+
+def _judge_for(case: Case, attempt: Attempt) -> Callable[[Ledger], GuardVerdict]:
+    intended = Intended(
+        workflow=case.workflow,
+        amount=attempt.charge.amount,
+        gateway=attempt.gateway,
+        was_sent=any(a.sends for a in case.dossier.attempts),
+    )
+    return lambda ledger: judge(intended, ledger, case.engine.rules)
+
+
+async def _obey(case: Case, verdict: GuardVerdict) -> None:
+    """Do what a guard said instead of charging."""
+    draft = case.draft()
+    match verdict:
+        case Defer(reason, until):
+            if draft.after.state is State.RECEIVED:
+                draft.move(State.READY, "invoice and payer agree")
+            draft.set(due_at=until or draft.now + LOOK_AT_THE_SWITCH_AFTER)
+            draft.note("deferred", reason)
+        case Hold(held_reason, detail):
+            draft.hold(held_reason, detail)
+        case Refuse(reason):
+            draft.decide(Verdict.FAILED, f"a guard refused: {reason}")
+        case Allow():
+            draft.set(due_at=draft.now)
+    await case.save(draft, give_back=not isinstance(verdict, Refuse))
+
+
+async def conclude(
+    case: Case, attempt: Attempt, *pieces: Evidence, overdue: str | None = None
+) -> None:
+    """Append answers and make the move that all evidence together demands, in one save.
+
+    When other evidence arrived meanwhile the answers are kept and the decision is made again.
+    `overdue` becomes an incident if the charge is pending even so.
+    """
+    draft = case.draft()
+    for piece in pieces:
+        draft.append(attempt, piece)
+        draft.note(f"{piece.source}_answered", spoken(piece.answer), attempt=str(attempt.number))
+    weigh(case.engine, draft)
+    if overdue is not None and draft.after.state is State.PENDING:
+        draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
+    try:
+        await case.save(draft, give_back=_is_for_later(draft))
+    except UnreadEvidence:
+        await read_and_decide(case)
+
+
+async def read_and_decide(case: Case) -> None:
+    """Read evidence that arrived from elsewhere and make the move that it demands."""
+    while True:
+        await case.reread()
+        draft = case.draft()
+        draft.note("evidence_read", "evidence arrived from elsewhere")
+        weigh(case.engine, draft)
+        try:
+            await case.save(draft, give_back=_is_for_later(draft))
+        except UnreadEvidence:
+            continue
+        return
+
+
+def _is_for_later(draft: Draft) -> bool:
+    due = draft.after.due_at
+    return draft.after.has_ended or due is None or due > draft.now
+
+
+def spoken(answer: Answer) -> str:
+    """Write an answer for the history: `declined: insufficient_funds`."""
+    detail = getattr(answer, "cause", "") or getattr(answer, "code", "")
+    name = type(answer).__name__.lower()
+    return f"{name}: {detail}" if detail else name

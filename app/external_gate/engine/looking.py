@@ -1,0 +1,117 @@
+"""Looking again at a charge that is unknown or not final: lookups, deadlines, cancels."""
+
+from dataclasses import replace
+
+from external_gate.domain.charge import Cancel, Lookup
+from external_gate.domain.evidence import Attempt, Evidence, Source
+from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.outcome import Pending
+from external_gate.domain.standing import Waiting
+from external_gate.domain.workflow import HeldReason, State
+from external_gate.engine import calling
+from external_gate.engine.case import Case
+from external_gate.engine.charging import conclude
+from external_gate.engine.weighing import may_resend, standing_in
+
+
+async def take_over(case: Case) -> None:
+    """Find `charging` at a later claim: its worker died in mid-call, and nobody knows (design §4).
+
+    Never straight to another charge; the first look follows at once, in the same claim.
+    """
+    draft = case.draft()
+    draft.move(
+        State.UNRESOLVED, "its worker was lost while the charge was on its way", due_at=draft.now
+    )
+    draft.set(trying_since=draft.after.trying_since or draft.now)
+    await case.save(draft, give_back=False)
+
+
+async def look(case: Case) -> None:
+    """Ask what became of an unknown or held charge, and act on the answer."""
+    attempt = case.attempt
+    if attempt is None:
+        await _wait_for_a_person(case)
+        return
+    await conclude(case, attempt, *await _pieces(case, attempt))
+
+
+async def wait(case: Case) -> None:
+    """Ask whether a pending charge is final; at its deadline have it cancelled, never declared."""
+    attempt = case.attempt
+    if attempt is None:
+        await _wait_for_a_person(case)
+        return
+    if _must_be_undone(case, attempt):
+        await _undo(case, attempt)
+        return
+    if _asks_by_replay(case, attempt):
+        draft = case.draft()
+        draft.move(State.READY, "not final yet: the same key asks again", due_at=draft.now)
+        await case.save(draft, give_back=False)
+        return
+    await conclude(case, attempt, *await _pieces(case, attempt))
+
+
+async def _pieces(case: Case, attempt: Attempt) -> list[Evidence]:
+    gateway = case.engine.gateways.get(attempt.gateway)
+    if gateway is None or gateway.capabilities.lookup is not Lookup.QUERY:
+        return []
+    return [await calling.look_up(case.engine, attempt)]
+
+
+def _asks_by_replay(case: Case, attempt: Attempt) -> bool:
+    capabilities = case.engine.capabilities(attempt.gateway)
+    return capabilities.lookup is Lookup.REPLAY and may_resend(case.engine, case.draft(), attempt)
+
+
+def _must_be_undone(case: Case, attempt: Attempt) -> bool:
+    standing = standing_in(case.engine, case.draft(), attempt)
+    if not isinstance(standing, Waiting) or standing.final_at is not None:
+        return False
+    deadline = case.workflow.pending_deadline
+    overdue = deadline is not None and case.engine.clock.now() >= deadline
+    return overdue or _nobody_can_finish(standing.pending)
+
+
+def _nobody_can_finish(pending: Pending) -> bool:
+    """Whether the customer must act but has no address to act at: then it is cancelled."""
+    return pending.needs_customer and pending.action_url is None
+
+
+async def _undo(case: Case, attempt: Attempt) -> None:
+    """Save that undo was asked for, look up, then cancel only (design §4)."""
+    can_cancel = (
+        case.engine.capabilities(attempt.gateway).cancel is not Cancel.NONE
+        and attempt.gateway in case.engine.gateways
+    )
+    if case.workflow.undo_asked_at is None:
+        draft = case.draft()
+        draft.set(undo_asked_at=draft.now, due_at=draft.now)
+        draft.note("undo_asked", "the pending charge is to be cancelled")
+        if not can_cancel:
+            draft.incident(IncidentKind.PENDING_OVERDUE, "not final, and it cannot be cancelled")
+        await case.save(draft, give_back=False)
+    pieces = await _pieces(case, attempt)
+    if not can_cancel or not _is_still_waiting(case, attempt, pieces):
+        await conclude(case, attempt, *pieces)
+        return
+    asked_before = any(piece.source is Source.CANCEL for piece in attempt.evidence)
+    pieces.append(await calling.cancel(case.engine, attempt))
+    overdue = None if asked_before else "not final, and the cancel was not confirmed"
+    await conclude(case, attempt, *pieces, overdue=overdue)
+
+
+def _is_still_waiting(case: Case, attempt: Attempt, pieces: list[Evidence]) -> bool:
+    known = replace(attempt, evidence=(*attempt.evidence, *pieces))
+    return isinstance(standing_in(case.engine, case.draft(), known), Waiting)
+
+
+async def _wait_for_a_person(case: Case) -> None:
+    """Nothing is left to ask about: a person decides."""
+    draft = case.draft()
+    if draft.after.state is State.HELD:
+        draft.set(due_at=None)
+    else:
+        draft.hold(HeldReason.UNKNOWN_CHARGE, "no attempt is open")
+    await case.save(draft, give_back=True)

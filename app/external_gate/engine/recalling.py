@@ -1,0 +1,116 @@
+"""Before a send that our books may have forgotten: look all attempt keys up first (design §4).
+
+After a restored backup, and for a notification older than the gateway's memory, the keys are
+derived anew and the gateway is asked whether it has seen them.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from external_gate.domain.charge import Lookup
+from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.identifiers import attempt_key
+from external_gate.domain.outcome import Declined, NotFound, Pending, Succeeded
+from external_gate.domain.workflow import HeldReason
+from external_gate.engine import calling
+from external_gate.engine.case import Case
+from external_gate.engine.preparing import Later, NeedsPerson
+from external_gate.guards.rules import Approval
+
+OLD_WITHOUT_WINDOW = timedelta(hours=12)
+"""What counts as an old notification where the gateway publishes no window: half of the shortest
+window that is common (24 h)."""
+
+TRY_FOR = timedelta(minutes=15)
+"""How long an inconclusive answer is asked for again before a person must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The gateway has seen none of the keys, conclusively; or nothing had to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The gateway knows the attempt that was about to be sent."""
+
+    attempt: Attempt
+    piece: Evidence
+
+
+async def recall(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsPerson:
+    """Ask the gateway about every key that could have been sent without our books knowing."""
+    if not _is_needed(case, attempt):
+        return Clear()
+    gateway = case.engine.gateways[attempt.gateway]
+    if gateway.capabilities.lookup is not Lookup.QUERY:
+        return NeedsPerson(
+            HeldReason.RESTORED,
+            "an earlier charge may be missing from our books, and this gateway has no lookup",
+        )
+    first = await _ask(case, attempt)
+    if isinstance(first, Found | Later | NeedsPerson):
+        return first
+    for number in range(attempt.number + 1, _last_number(case, attempt) + 1):
+        later = await _ask(case, _numbered(attempt, number))
+        if isinstance(later, Found):
+            return NeedsPerson(
+                HeldReason.RESTORED, f"the gateway knows attempt {number}, our books do not"
+            )
+        if not isinstance(later, Clear):
+            return later
+    return Clear()
+
+
+def _is_needed(case: Case, attempt: Attempt) -> bool:
+    workflow = case.workflow
+    if Approval.RESTORED in workflow.approvals:
+        return False
+    if workflow.restored_at is not None:
+        return True
+    if attempt.sends:
+        return False
+    usable = case.engine.capabilities(attempt.gateway).usable_window or OLD_WITHOUT_WINDOW
+    latest = case.engine.high_water.latest(case.engine.clock.now())
+    return latest - workflow.received_at > usable
+
+
+def _last_number(case: Case, attempt: Attempt) -> int:
+    """Give the highest number that the schedule could have reached without our books knowing."""
+    return attempt.number + len(case.engine.policy.soft_decline_schedule)
+
+
+def _numbered(attempt: Attempt, number: int) -> Attempt:
+    key = attempt_key(attempt.charge.workflow_id, number)
+    return replace(
+        attempt, number=number, charge=replace(attempt.charge, attempt_key=key), evidence=()
+    )
+
+
+async def _ask(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsPerson:
+    piece = await calling.look_up(case.engine, attempt)
+    match piece.answer:
+        case NotFound(conclusive=True) if piece.asked_at >= _visible_from(case, attempt):
+            return Clear()
+        case Succeeded() | Declined() | Pending():
+            begun = attempt.first_sent_at or case.workflow.received_at
+            return Found(replace(attempt, first_sent_at=begun), piece)
+        case _:
+            return _ask_again(case)
+
+
+def _visible_from(case: Case, attempt: Attempt) -> datetime:
+    """Give when a charge that left before the restore would be visible at the latest."""
+    capabilities = case.engine.capabilities(attempt.gateway)
+    last = attempt.last_possible_send
+    if case.workflow.restored_at is not None:
+        forgotten = case.workflow.restored_at + capabilities.request_timeout
+        last = max(last, forgotten) if last is not None else forgotten
+    return (last or case.workflow.received_at) + capabilities.visibility_lag
+
+
+def _ask_again(case: Case) -> Later | NeedsPerson:
+    since = case.workflow.trying_since
+    if since is not None and case.engine.clock.now() - since >= TRY_FOR:
+        return NeedsPerson(HeldReason.RESTORED, "the gateway cannot tell whether it was charged")
+    return Later("an earlier charge may be missing from our books; the gateway cannot tell yet")

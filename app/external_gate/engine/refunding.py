@@ -1,0 +1,77 @@
+"""Giving money back that could not be released; `refunded` means that the gateway confirmed."""
+
+from external_gate.domain.errors import Broken, Unavailable
+from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.outcome import TooLate, Undone, UndoPending
+from external_gate.domain.workflow import HeldReason, State, Verdict
+from external_gate.engine import calling, retry
+from external_gate.engine.case import Case
+from external_gate.engine.draft import Draft
+from external_gate.engine.reading_back import Proof, read_back
+from external_gate.engine.releasing import charged_attempt
+
+
+async def give_back(case: Case) -> None:
+    """Ask for the refund, with the same undo key every time, and act on the answer."""
+    attempt = charged_attempt(case)
+    if attempt is None or attempt.gateway not in case.engine.gateways:
+        draft = case.draft()
+        draft.hold(HeldReason.REFUND_REFUSED, "the gateway of the charge is not configured")
+        await case.save(draft, give_back=True)
+        return
+    piece = await calling.refund(case.engine, attempt)
+    proof = await _has_metronome_ended(case) if isinstance(piece.answer, Undone) else Proof.NOTHING
+    draft = case.draft()
+    draft.append(attempt, piece)
+    draft.note("refund_answered", type(piece.answer).__name__.lower())
+    _act(case, draft, attempt, piece, proof)
+    due = draft.after.due_at
+    await case.save(draft, give_back=due is None or due > draft.now)
+
+
+async def _has_metronome_ended(case: Case) -> Proof:
+    try:
+        return await read_back(case)
+    except (Unavailable, Broken):
+        return Proof.NOTHING  # then `failed` is owed, and its own answers will tell
+
+
+def _act(case: Case, draft: Draft, attempt: Attempt, piece: Evidence, proof: Proof) -> None:
+    match piece.answer:
+        case Undone():
+            draft.note("refund_confirmed", f"charge {attempt.charge_id} was given back")
+            _end(draft, proof)
+        case TooLate(cause):
+            draft.incident(IncidentKind.REFUND_FAILED, cause or "the gateway refuses the refund")
+            draft.hold(HeldReason.REFUND_REFUSED, cause or "the gateway refuses the refund")
+        case UndoPending():
+            _ask_again(case, draft)
+        case _ if retry.has_given_up(draft.after.trying_since, draft.now):
+            draft.incident(
+                IncidentKind.REFUND_FAILED, "the refund could not be confirmed for a day"
+            )
+            draft.hold(HeldReason.REFUND_REFUSED, "the refund could not be confirmed for a day")
+        case _:
+            _ask_again(case, draft)
+
+
+def _end(draft: Draft, proof: Proof) -> None:
+    match proof:
+        case Proof.CANCELLED:
+            draft.move(State.REFUNDED, "given back, and the invoice is void", due_at=None)
+        case Proof.COMMITTED:
+            detail = "the money went back, but Metronome has committed"
+            draft.incident(IncidentKind.RELEASE_CONTRADICTED, detail)
+            draft.hold(HeldReason.CONTRADICTION, detail)
+        case Proof.NOTHING:
+            draft.decide(Verdict.FAILED, "given back; Metronome still has to be told")
+
+
+def _ask_again(case: Case, draft: Draft) -> None:
+    wait = retry.wait(draft.after.tries, case.engine.random)
+    draft.set(
+        tries=draft.after.tries + 1,
+        trying_since=draft.after.trying_since or draft.now,
+        due_at=draft.now + wait,
+    )

@@ -1,0 +1,94 @@
+"""From state to step: what a worker does with a claimed workflow until it must wait."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from external_gate.domain.errors import LeaseLost
+from external_gate.domain.workflow import ENDED, HeldReason, State
+from external_gate.engine import charging, looking, refunding, releasing
+from external_gate.engine.case import Case
+from external_gate.stores.store import HoldWanted, UnreadEvidence
+
+Step = Callable[[Case], Awaitable[None]]
+
+HOLDABLE = frozenset(
+    {State.RECEIVED, State.READY, State.UNRESOLVED, State.PENDING, State.PAID, State.DECLINED}
+)
+"""Where a wanted hold takes effect: wherever no call can be on the wire."""
+
+
+async def rest(case: Case) -> None:
+    """Save that there is nothing to do: late evidence has been read, or the end is reached."""
+    draft = case.draft()
+    draft.set(due_at=None)
+    await case.save(draft, give_back=True)
+
+
+async def watch(case: Case) -> None:
+    """Look on while held where a proof may still come; everything else waits for a person."""
+    if case.workflow.verdict is None and case.workflow.held_reason in _STILL_ASKED:
+        await looking.look(case)
+    else:
+        await rest(case)
+
+
+_STILL_ASKED = frozenset({HeldReason.UNKNOWN_CHARGE, HeldReason.CONTRADICTION})
+
+STEPS: Mapping[State, Step] = {
+    State.RECEIVED: charging.advance,
+    State.READY: charging.advance,
+    State.CHARGING: looking.take_over,
+    State.UNRESOLVED: looking.look,
+    State.PENDING: looking.wait,
+    State.PAID: releasing.release,
+    State.DECLINED: releasing.release,
+    State.HELD: watch,
+    State.REFUNDING: refunding.give_back,
+    **dict.fromkeys(ENDED, rest),
+}
+
+
+async def advance(case: Case, *, may_go_on: Callable[[], bool] = lambda: True) -> None:
+    """Take one step after another until the workflow must wait, has ended, or is lost.
+
+    Between steps `may_go_on` is asked: a draining worker finishes the step it is in and no more.
+    """
+    try:
+        if case.dossier.newest_evidence > case.workflow.evidence_read:
+            await charging.read_and_decide(case)
+        while not case.given_back and may_go_on():
+            await _one_step(case)
+    except LeaseLost:
+        case.given_back = True
+        case.engine.observer.lease_lost(case.workflow)
+
+
+async def _one_step(case: Case) -> None:
+    if case.workflow.hold_wanted is not None and case.workflow.state in HOLDABLE:
+        await _hold(case, case.workflow.hold_wanted)
+        return
+    due_at = case.workflow.due_at
+    try:
+        if due_at is None:
+            await rest(case)
+        elif due_at > case.engine.clock.now():
+            await _give_back(case, due_at)
+        else:
+            await STEPS[case.workflow.state](case)
+    except UnreadEvidence:
+        await charging.read_and_decide(case)
+    except HoldWanted:
+        await case.reread()
+
+
+async def _hold(case: Case, reason: HeldReason) -> None:
+    draft = case.draft()
+    draft.hold(reason, case.workflow.hold_wanted_detail)
+    await case.save(draft, give_back=True)
+
+
+async def _give_back(case: Case, due_at: datetime) -> None:
+    """End the lease of a workflow whose next step lies in the future."""
+    fenced = [(case.workflow.workflow_id, case.fence)]
+    await case.engine.store.give_back(fenced, due_at=due_at)
+    case.given_back = True

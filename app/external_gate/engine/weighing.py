@@ -1,0 +1,263 @@
+"""From what is known about a workflow's charges to its next move (design §4). Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import assert_never
+
+from external_gate.domain.charge import Capabilities, Idempotency, Lookup
+from external_gate.domain.evidence import Attempt
+from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.outcome import Declined, DeclineKind
+from external_gate.domain.standing import (
+    Absent,
+    Contradicted,
+    Dead,
+    Mismatched,
+    Open,
+    Standing,
+    Taken,
+    Untouched,
+    Waiting,
+    WeWereRefused,
+    standing_of,
+)
+from external_gate.domain.workflow import HeldReason, State, Verdict
+from external_gate.engine import retry
+from external_gate.engine.context import Engine, Policy
+from external_gate.engine.contradictions import raise_incidents
+from external_gate.engine.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What a decision rests on beside the evidence."""
+
+    capabilities: Capabilities
+    policy: Policy
+    random: Random
+    standing: Standing
+    can_resend: bool
+    """Whether the same attempt may be sent again: idempotency, window and number of sends."""
+    can_ask: bool
+    """Whether anything is left that could tell what became of the charge."""
+
+
+def standing_in(engine: Engine, draft: Draft, attempt: Attempt) -> Standing:
+    """Fold an attempt's evidence under its gateway's capabilities, at the draft's instant."""
+    return standing_of(
+        attempt,
+        engine.capabilities(attempt.gateway),
+        now=draft.now,
+        sends_uncertain=draft.after.restored_at is not None,
+    )
+
+
+def weigh(engine: Engine, draft: Draft) -> None:
+    """Fill the draft with the move that the evidence demands, or with the time of the next look."""
+    raise_incidents(draft)
+    if draft.after.verdict is not None or draft.after.has_ended:
+        _after_the_decision(draft)
+        return
+    if _closed_attempt_took_money(engine, draft):
+        _hold_contradiction(draft, "an attempt that was thought dead has taken money")
+        return
+    attempt = draft.attempt
+    if attempt is None:
+        return
+    capabilities = engine.capabilities(attempt.gateway)
+    can_resend = may_resend(engine, draft, attempt)
+    _act(
+        draft,
+        attempt,
+        Scales(
+            capabilities,
+            engine.policy,
+            engine.random,
+            standing_in(engine, draft, attempt),
+            can_resend=can_resend,
+            can_ask=capabilities.lookup is Lookup.QUERY
+            or (capabilities.lookup is Lookup.REPLAY and can_resend),
+        ),
+    )
+
+
+def may_resend(engine: Engine, draft: Draft, attempt: Attempt) -> bool:
+    """Tell whether the rules allow the same attempt on the wire once more."""
+    if attempt.first_sent_at is None:
+        return True
+    capabilities = engine.capabilities(attempt.gateway)
+    if isinstance(standing_in(engine, draft, attempt), Untouched | WeWereRefused):
+        return True
+    latest = engine.high_water.latest(draft.now)
+    return (
+        capabilities.idempotency is not Idempotency.NONE
+        and latest - attempt.first_sent_at < capabilities.usable_window
+        and attempt.sends <= retry.MOST_RESENDS
+    )
+
+
+def _closed_attempt_took_money(engine: Engine, draft: Draft) -> bool:
+    return any(
+        isinstance(standing_in(engine, draft, attempt), Taken | Mismatched | Contradicted)
+        for attempt in draft.attempts
+        if attempt.closed
+    )
+
+
+def _after_the_decision(draft: Draft) -> None:
+    """A decided outcome never changes; `failed` is not sent again once money is known taken."""
+    contradicts = any(i.kind is IncidentKind.LATE_SUCCESS for i in draft.incidents)
+    if contradicts and draft.after.state is State.DECLINED:
+        draft.hold(HeldReason.CONTRADICTION, "money was taken after `failed` was decided")
+
+
+def _hold_contradiction(draft: Draft, detail: str) -> None:
+    if draft.after.state is not State.HELD:
+        _resume(draft)
+        draft.hold(HeldReason.CONTRADICTION, detail)
+
+
+def _resume(draft: Draft) -> None:
+    """Let a workflow that waits for its next send take up a decision (`ready` leads only there)."""
+    if draft.after.state is State.READY:
+        draft.move(State.CHARGING, "evidence arrived while the next send was waiting")
+
+
+def _act(draft: Draft, attempt: Attempt, scales: Scales) -> None:
+    match scales.standing:
+        case Taken(proof):
+            _resume(draft)
+            draft.decide(Verdict.PAID, f"charge {proof.charge_id} took {proof.amount}")
+        case Mismatched() | Contradicted() | WeWereRefused() as trouble:
+            if draft.after.state is not State.HELD:
+                _resume(draft)
+                _hold_for(draft, trouble)
+        case Dead(decline):
+            _on_dead(draft, attempt, decline, scales)
+        case Waiting() as waiting:
+            _on_waiting(draft, waiting, scales)
+        case Untouched(cause):
+            _on_untouched(draft, cause, scales)
+        case Absent():
+            _on_absent(draft, scales)
+        case Open(cause):
+            _on_open(draft, cause, scales)
+        case _ as never:
+            assert_never(never)
+
+
+def _hold_for(draft: Draft, trouble: Mismatched | Contradicted | WeWereRefused) -> None:
+    match trouble:
+        case Mismatched(_, why):
+            draft.hold(HeldReason.PROOF_MISMATCH, why)
+        case Contradicted(why):
+            draft.incident(IncidentKind.CONTRADICTION, why)
+            draft.hold(HeldReason.CONTRADICTION, why)
+        case WeWereRefused(cause):
+            draft.hold(HeldReason.MISCONFIGURED, cause)
+
+
+def _on_dead(draft: Draft, attempt: Attempt, decline: Declined, scales: Scales) -> None:
+    draft.put(replace(attempt, closed=True))
+    why = f"declined ({decline.kind}): {decline.code or 'no code'} {decline.message}".rstrip()
+    schedule = scales.policy.soft_decline_schedule
+    again = decline.kind is DeclineKind.SOFT and attempt.number <= len(schedule)
+    _resume(draft)
+    if again and draft.after.state is not State.HELD:
+        due = draft.now + schedule[attempt.number - 1]
+        draft.move(State.READY, f"{why}; tried again by schedule", due_at=due, **_OFF_THE_LADDER)
+    else:
+        draft.decide(Verdict.FAILED, why)
+
+
+_OFF_THE_LADDER = {
+    "tries": 0,
+    "trying_since": None,
+    "pending_deadline": None,
+    "undo_asked_at": None,
+}
+
+
+def _on_waiting(draft: Draft, waiting: Waiting, scales: Scales) -> None:
+    if draft.after.state is State.HELD:
+        draft.set(due_at=draft.now + retry.HOURLY)
+        return
+    if draft.after.state is not State.PENDING:
+        _resume(draft)
+        wait = max(scales.policy.pending_deadline, 2 * scales.capabilities.settles_at_most)
+        draft.move(
+            State.PENDING,
+            _why_waiting(waiting),
+            pending_deadline=draft.after.pending_deadline or draft.now + wait,
+            tries=0,
+            trying_since=draft.now,
+        )
+    if waiting.final_at is not None:
+        draft.set(due_at=max(waiting.final_at, draft.now))
+    elif waiting.pending.needs_customer and waiting.pending.action_url is None:
+        draft.set(due_at=draft.now if draft.after.undo_asked_at is None else _climb(draft, scales))
+    elif waiting.pending.next_poll is not None:
+        draft.set(due_at=draft.now + waiting.pending.next_poll)
+    else:
+        draft.set(due_at=_climb(draft, scales))
+
+
+def _why_waiting(waiting: Waiting) -> str:
+    if waiting.final_at is not None:
+        return f"declined, but not finally before {waiting.final_at.isoformat(timespec='seconds')}"
+    if waiting.pending.needs_customer:
+        return f"the customer must act: {waiting.pending.action_url or 'no usable address'}"
+    return "the gateway says: not final yet"
+
+
+def _on_untouched(draft: Draft, cause: str, scales: Scales) -> None:
+    if draft.after.state in {State.HELD, State.READY}:
+        return
+    if retry.has_given_up(draft.after.trying_since, draft.now):
+        draft.hold(HeldReason.UNREACHABLE, f"nothing was sent for a day: {cause}")
+        return
+    due = _climb(draft, scales)
+    draft.move(State.READY, f"certainly not sent: {cause}", due_at=due)
+
+
+def _on_absent(draft: Draft, scales: Scales) -> None:
+    """Absence allows one thing: the same attempt again. It is never a decline."""
+    if scales.can_resend and draft.after.state is not State.HELD:
+        if retry.has_given_up(draft.after.trying_since, draft.now):
+            draft.hold(HeldReason.UNKNOWN_CHARGE, "the gateway does not know it after a day")
+            return
+        due = _climb(draft, scales)
+        if draft.after.state is State.READY:
+            draft.set(due_at=due)
+        else:
+            draft.move(State.READY, "the gateway has conclusively not seen it", due_at=due)
+        return
+    _on_open(draft, "the gateway does not know it, and it may not be sent again", scales)
+
+
+def _on_open(draft: Draft, cause: str, scales: Scales) -> None:
+    if draft.after.state is State.HELD:
+        if scales.capabilities.lookup is Lookup.QUERY:
+            draft.set(due_at=draft.now + retry.HOURLY)
+        return
+    _resume(draft)
+    if not scales.can_ask or retry.has_given_up(draft.after.trying_since, draft.now):
+        draft.hold(HeldReason.UNKNOWN_CHARGE, cause)
+        if scales.capabilities.lookup is Lookup.QUERY:
+            draft.set(due_at=draft.now + retry.HOURLY)
+        return
+    due = _climb(draft, scales)
+    if scales.capabilities.lookup is Lookup.REPLAY:
+        if draft.after.state is not State.READY:
+            draft.move(State.READY, f"unknown ({cause}): the same key asks again", due_at=due)
+    elif draft.after.state is State.CHARGING:
+        draft.move(State.UNRESOLVED, f"nobody knows: {cause}", due_at=due)
+    else:
+        draft.set(due_at=due)
+
+
+def _climb(draft: Draft, scales: Scales) -> datetime:
+    tries = draft.after.tries
+    draft.set(tries=tries + 1, trying_since=draft.after.trying_since or draft.now)
+    return draft.now + retry.wait(tries, scales.random)
