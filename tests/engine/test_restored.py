@@ -1,0 +1,116 @@
+"""A restored database has forgotten charges: every send begins with a lookup of all keys."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from external_gate.domain.charge import Lookup
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.workflow import HeldReason, State
+from external_gate.engine.operations import Person
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import EVERY_ANSWER, NOTHING, World
+
+
+async def forget(world: World) -> None:
+    """The charge happened, then the database was restored to a state before it."""
+    await world.receive()
+    key = next(iter(await _key(world)))
+    await world.store.mark_restored(world.clock.now())
+    world.clock.advance(minutes=5)
+    assert key
+
+
+async def _key(world: World) -> list[str]:
+    from external_gate.domain.identifiers import attempt_key
+
+    return [attempt_key(WorkflowId("wf"), 1)]
+
+
+async def test_a_forgotten_charge_is_found_and_released_without_another(world: World) -> None:
+    from tests.engine.world import Booked
+
+    await forget(world)
+    [key] = await _key(world)
+    world.gateway.books[key] = [Booked("ch_1", "taken", 1500, "USD")]
+
+    await world.work()
+
+    assert await world.state() is State.RELEASED
+    assert world.gateway.charges_sent() == 0
+
+
+async def test_a_forgotten_decline_is_taken_up(world: World) -> None:
+    from tests.engine.world import Booked
+
+    await forget(world)
+    [key] = await _key(world)
+    world.gateway.books[key] = [Booked("ch_1", "declined", 1500, "USD")]
+
+    await world.work()
+
+    assert await world.state() is State.CANCELLED
+    assert world.gateway.charges_sent() == 0
+
+
+async def test_conclusive_absence_lets_the_charge_go_on(world: World) -> None:
+    await forget(world)
+
+    await world.work()
+
+    assert await world.state() is State.RELEASED
+    assert [name for name, _ in world.gateway.calls] == ["lookup", "charge"]
+
+
+async def test_a_gateway_without_lookup_cannot_tell_and_holds(make_world: MakeWorld) -> None:
+    world = await make_world(NOTHING)
+    await forget(world)
+
+    await world.work()
+
+    assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
+    assert world.gateway.charges_sent() == 0
+
+
+async def test_a_person_who_looked_by_hand_can_let_it_go_on(make_world: MakeWorld) -> None:
+    world = await make_world(NOTHING)
+    await forget(world)
+    await world.work()
+    alice = Person("alice", "looked at the gateway: nothing there")
+
+    await world.operations.retry(WorkflowId("wf"), alice)
+    await world.work()
+    assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
+    await world.operations.retry(WorkflowId("wf"), alice, accept_unknown=True)
+    await world.work()
+
+    assert await world.state() is State.RELEASED
+
+
+async def test_an_old_notification_is_looked_up_before_its_first_send(
+    make_world: MakeWorld,
+) -> None:
+    world = await make_world(replace(EVERY_ANSWER, window=timedelta(hours=6)))
+    await world.receive()
+    world.clock.advance(hours=4)
+
+    await world.work()
+
+    assert [name for name, _ in world.gateway.calls] == ["lookup", "charge"]
+
+
+async def test_a_later_attempt_that_only_the_gateway_knows_is_held(
+    make_world: MakeWorld,
+) -> None:
+    from external_gate.domain.identifiers import attempt_key
+    from tests.engine.world import Booked
+
+    world = await make_world(soft_decline_schedule=(timedelta(hours=1),))
+    await forget(world)
+    second = attempt_key(WorkflowId("wf"), 2)
+    world.gateway.books[second] = [Booked("ch_2", "taken", 1500, "USD")]
+
+    await world.work()
+
+    assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
+    assert world.gateway.charges_sent() == 0
+    assert world.gateway.capabilities.lookup is Lookup.QUERY
