@@ -1,6 +1,7 @@
 """Workers that die, sleep and wake: the charge is found again, and late workers save nothing."""
 
 import pytest
+from tests.engine.world import LEASE, World
 
 from external_gate.domain.errors import LeaseLost
 from external_gate.domain.evidence import Evidence, Source
@@ -9,7 +10,6 @@ from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.case import Case
 from external_gate.engine.charging import conclude
-from tests.engine.world import LEASE, World
 
 
 async def test_a_charge_cut_off_by_a_crash_is_found_and_released(world: World) -> None:
@@ -48,9 +48,7 @@ async def test_takeover_never_goes_straight_to_another_charge(world: World) -> N
 async def test_a_late_worker_keeps_its_proof_but_moves_nothing(world: World) -> None:
     """A worker that was stopped past its lease wakes up with the answer of its charge."""
     await world.receive()
-    claimed = await world.store.claim(
-        owner="sleeper", now=world.clock.now(), lease=LEASE, limit=1
-    )
+    claimed = await world.store.claim(owner="sleeper", now=world.clock.now(), lease=LEASE, limit=1)
     sleeper = Case(world.engine, claimed[0], world.clock.now() + LEASE)
     world.clock.advance(seconds=61)
     world.gateway.script.append("lost_after")
@@ -73,9 +71,7 @@ async def test_a_late_worker_keeps_its_proof_but_moves_nothing(world: World) -> 
 
 async def test_a_late_worker_cannot_send_a_charge(world: World) -> None:
     await world.receive()
-    claimed = await world.store.claim(
-        owner="sleeper", now=world.clock.now(), lease=LEASE, limit=1
-    )
+    claimed = await world.store.claim(owner="sleeper", now=world.clock.now(), lease=LEASE, limit=1)
     sleeper = Case(world.engine, claimed[0], world.clock.now() + LEASE)
     world.clock.advance(seconds=61)
     await world.work(worker=world.worker("other"))

@@ -4,6 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import EVERY_ANSWER, World
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.identifiers import CustomerId, InvoiceId
@@ -11,8 +13,6 @@ from external_gate.domain.money import Money, Unit
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.guards.rules import GuardRules
 from external_gate.metronome.billing import InvoiceStatus
-from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, World
 
 
 async def held_as(world: World, reason: HeldReason) -> None:
@@ -220,4 +220,4 @@ async def test_an_amount_is_resolved_anew_for_a_new_attempt(make_world: MakeWorl
     attempts = (await world.dossier()).attempts
     assert [a.charge.payer.customer for a in attempts] == ["cus-cust", "cus-new"]
     assert InvoiceId("inv-wf") == attempts[1].charge.invoice_id
-    assert InvoiceStatus.FINALIZED == world.billing.invoices["inv-wf"].status
+    assert world.billing.invoices["inv-wf"].status == InvoiceStatus.FINALIZED

@@ -404,7 +404,11 @@ class World:
 
     def worker(self, owner: str = "w1", *, engine: Engine | None = None) -> Worker:
         return Worker(
-            engine or self.engine, owner=owner, concurrency=8, lease=LEASE, poll=timedelta(seconds=1)
+            engine or self.engine,
+            owner=owner,
+            concurrency=8,
+            lease=LEASE,
+            poll=timedelta(seconds=1),
         )
 
     def ruled(self, rules: GuardRules) -> Engine:

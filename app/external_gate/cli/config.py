@@ -13,11 +13,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from external_gate.cli.endings import WRONG_USE, endings
 from external_gate.settings import CheckGateway, Fault, Loaded, SettingsFaulty, load
 from external_gate.settings.report import rows, without_credentials
-
-WRONG_USE = 2
-"""Exit code for wrong use or configuration."""
 
 CHECK_GATEWAY = "external_gate.check_gateway"
 """Where the outermost command may leave, in `context.meta`, the check of gateways' own keys."""
@@ -38,28 +36,14 @@ def config_option(command: _Command) -> _Command:
 
 def load_or_exit(path: Path | None, *, check_gateway: CheckGateway | None = None) -> Loaded:
     """Load the settings; with faults, write them to standard error and leave with code 2."""
-    try:
+    with endings():
         return load(path, os.environ, check_gateway=check_gateway or _check_from_context())
-    except SettingsFaulty as faulty:
-        _tell(faulty.faults)
-        sys.exit(WRONG_USE)
 
 
 def _check_from_context() -> CheckGateway | None:
     context = click.get_current_context(silent=True)
     check: CheckGateway | None = context.meta.get(CHECK_GATEWAY) if context else None
     return check
-
-
-def _tell(faults: Iterable[Fault]) -> None:
-    listed = list(faults)
-    click.echo(f"The configuration has {_count(len(listed), 'fault')}:", err=True)
-    for fault in listed:
-        click.echo(f"  {fault}", err=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @click.group("config")

@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from external_gate.cli.config import WRONG_USE, config_option
+from external_gate.cli.config import config_option
+from external_gate.cli.endings import THE_ANSWER_IS_NO, endings, leave
 from external_gate.cli.opening import open_store
 from external_gate.domain.charge import Payer
-from external_gate.domain.errors import BadInput, Broken, Refused, Unavailable
+from external_gate.domain.errors import BadInput
 from external_gate.domain.identifiers import CustomerId
 from external_gate.payers.csv_import import checked_customer_id, read_payers
 from external_gate.payers.payer_source import checked_payer
@@ -23,9 +23,6 @@ StoreOpener = Callable[[Path | None], AbstractAsyncContextManager[Store]]
 """From the path of a configuration to its opened store; tests hand one in as click's `obj`."""
 
 Result = TypeVar("Result")
-
-THE_ANSWER_IS_NO = 1
-UNREACHABLE = 3
 
 PAGE = 500
 """Rows read at once: enough to make the round trips not matter."""
@@ -86,7 +83,7 @@ def set_payer(
     Example:
       external-gate payers set 13117714-3f05-48e5-a6e9-a66093f13b4d --customer cus_123
     """
-    with _endings():
+    with endings():
         wanted = {
             checked_customer_id(customer_id): checked_payer(
                 customer=customer, payment_method=payment_method, gateway=gateway
@@ -109,7 +106,7 @@ def remove_payer(context: click.Context, *, customer_id: str, config_path: Path 
     """
     known = CustomerId(customer_id.strip())
     if not _with_store(context, config_path, lambda store: store.remove_payer(known)):
-        _leave(f"{customer_id} has no payer in the table", THE_ANSWER_IS_NO)
+        leave(f"{customer_id} has no payer in the table", THE_ANSWER_IS_NO)
     click.echo(f"removed the payer of {customer_id}")
 
 
@@ -127,7 +124,7 @@ def import_payers(context: click.Context, *, file: BinaryIO, config_path: Path |
     Example:
       external-gate payers import payers.csv
     """
-    with _endings():
+    with endings():
         wanted = read_payers(_text(file.read()))
     _with_store(context, config_path, lambda store: store.put_payers(wanted))
     click.echo(f"set {len(wanted)} payers")
@@ -151,7 +148,7 @@ def _with_store(
         async with opener(config_path) as store:
             return await work(store)
 
-    with _endings():
+    with endings():
         return asyncio.run(opened())
 
 
@@ -170,21 +167,3 @@ def _shown(customer_id: CustomerId, payer: Payer) -> dict[str, str | None]:
         "payment_method": payer.payment_method,
         "gateway": payer.gateway,
     }
-
-
-@contextmanager
-def _endings() -> Iterator[None]:
-    """Turn our errors into the pinned exit codes."""
-    try:
-        yield
-    except Unavailable as error:
-        _leave(str(error), UNREACHABLE)
-    except Refused as error:
-        _leave(str(error), THE_ANSWER_IS_NO)
-    except (BadInput, Broken) as error:
-        _leave(str(error), WRONG_USE)
-
-
-def _leave(sentence: str, exit_code: int) -> NoReturn:
-    click.echo(sentence, err=True)
-    sys.exit(exit_code)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from external_gate.domain.charge import Charge
-from external_gate.domain.outcome import Answer
+from external_gate.domain.outcome import Answer, Succeeded
 
 
 class Source(StrEnum):
@@ -55,8 +55,10 @@ class Attempt:
 
     @property
     def charge_id(self) -> str | None:
-        """Give the provider's id of the charge, from the latest answer that carried one."""
-        for piece in reversed(self.evidence):
+        """Give the provider's id of the charge: of the one that took money, else the latest."""
+        # A declined repeat may carry an id of its own; refunding that one gives nothing back.
+        took = [piece for piece in self.evidence if isinstance(piece.answer, Succeeded)]
+        for piece in reversed(took or self.evidence):
             found = getattr(piece.answer, "charge_id", None)
             if isinstance(found, str) and found:
                 return found

@@ -47,7 +47,9 @@ class Money:
 
     def decimal(self) -> Decimal:
         """Give the amount in whole units, exactly: 1500 USD minor is `Decimal("15.00")`."""
-        return Decimal(self.minor).scaleb(-self.exponent)
+        # Built from its digits: arithmetic would round to the precision of whoever calls.
+        sign, digits, _ = Decimal(self.minor).as_tuple()
+        return Decimal((sign, digits, -self.exponent))
 
     def __str__(self) -> str:
         """Write it for people: `15.00 USD`."""
@@ -72,11 +74,14 @@ class Converted:
         """
         if currency not in EXPONENTS:
             raise BadInput(f"{currency!r} is not a currency that can be charged")
-        if not raw.is_finite() or abs(raw) > LARGEST_MINOR:
+        # `copy_abs` and comparing are exact; `abs` would overflow on what no context can hold.
+        if not raw.is_finite() or raw.copy_abs() > LARGEST_MINOR:
             raise BadInput(f"{raw} is not an amount that can be charged")
         with localcontext(_EXACT):
             exact = raw if unit is Unit.CENTS else raw.scaleb(EXPONENTS[currency])
             minor = exact.quantize(Decimal(1), rounding=ROUND_HALF_UP)
+            if abs(minor) > LARGEST_MINOR:
+                raise BadInput(f"{raw} {currency} is not an amount that can be charged")
             return cls(money=Money(int(minor), currency), raw=raw, rounding=minor - exact)
 
 

@@ -117,8 +117,7 @@ def standing_of(
     dead = reading.final_decline()
     successes = [piece.answer for piece in attempt.evidence if isinstance(piece.answer, Succeeded)]
     if successes:
-        was_final = dead is not None and reading.turns_final_at() is None
-        return _with_success(attempt, successes, dead if was_final else None)
+        return _with_success(attempt, successes, dead if reading.decline_stands() else None)
     if dead is not None:
         final_at = reading.turns_final_at()
         if final_at is None:
@@ -151,6 +150,9 @@ def mismatch(attempt: Attempt, found: Succeeded) -> str | None:
     return None
 
 
+_FINAL_WORDS = Succeeded | Declined
+
+
 class _Reading:
     """One pass over an attempt's evidence, with the questions that need several pieces at once."""
 
@@ -163,7 +165,6 @@ class _Reading:
     ) -> None:
         self._attempt = attempt
         self._capabilities = capabilities
-        self._uncertain = sends_uncertain
         self._by_send: dict[int, Answer] = {}
         for piece in attempt.evidence:
             if piece.source is Source.CHARGE:
@@ -171,6 +172,17 @@ class _Reading:
                 # Unknown never overwrites known.
                 if known is None or isinstance(known, Unknown):
                     self._by_send[piece.send] = piece.answer
+        self._uncertain = sends_uncertain or self._gateway_knows_more()
+
+    def _gateway_knows_more(self) -> bool:
+        """Whether the gateway tells of a charge that no send in our books can have made.
+
+        One send was forgotten, then, and there may be others: nothing can be counted any more.
+        """
+        told = (p for p in self._attempt.evidence if p.source is not Source.CHARGE)
+        return self._effective_sends() == 0 and any(
+            isinstance(piece.answer, Succeeded | Declined | Pending) for piece in told
+        )
 
     def _sends(self) -> list[Answer | None]:
         return [self._by_send.get(number) for number in range(1, self._attempt.sends + 1)]
@@ -223,12 +235,26 @@ class _Reading:
     def turns_final_at(self) -> datetime | None:
         """Give when the decline becomes final; None when it already is."""
         after = self._capabilities.failed_is_final_after
-        declines = [p.at for p in self._attempt.evidence if isinstance(p.answer, Declined)]
+        declines = [p for p in self._attempt.evidence if isinstance(p.answer, Declined)]
         if not after or not declines:
             return None
-        final_at = declines[0] + after
-        # Only a look after that instant proves that the decline has stayed one.
-        return None if declines[-1] >= final_at else final_at
+        final_at = max(piece.at for piece in self._fresh_declines(declines)) + after
+        # Only a look after that instant proves that the decline has stayed one. A repeat of the
+        # charge is none: it replays what was stored, or it is another try.
+        looks = (p.asked_at for p in declines if p.source is not Source.CHARGE)
+        return None if any(asked_at >= final_at for asked_at in looks) else final_at
+
+    def decline_stands(self) -> bool:
+        """Whether a decline contradicts a success; a capture of one that could turn does not."""
+        words = [p.answer for p in self._attempt.evidence if isinstance(p.answer, _FINAL_WORDS)]
+        # A decline that follows a success takes the money back, however young it is.
+        return self.turns_final_at() is None or isinstance(words[-1], Declined)
+
+    def _fresh_declines(self, declines: list[Evidence]) -> list[Evidence]:
+        """Give the first decline, and every later one that was a try of its own."""
+        if self._capabilities.key_stores is KeyStores.EVERY_ANSWER:
+            return declines[:1]
+        return declines[:1] + [p for p in declines[1:] if p.source is Source.CHARGE]
 
     def latest_pending(self) -> Pending | None:
         for piece in reversed(self._attempt.evidence):
@@ -251,7 +277,8 @@ class _Reading:
     def _is_absent(self, now: datetime) -> bool:
         """Whether the gateway has conclusively not seen the key since the last possible send."""
         last = self._attempt.last_possible_send
-        if last is None:
+        # What was declined was seen: sending it again would be another try at the customer's card.
+        if last is None or any(isinstance(p.answer, Declined) for p in self._attempt.evidence):
             return False
         for piece in reversed(self._attempt.evidence):
             if isinstance(piece.answer, NotFound) and piece.answer.conclusive:

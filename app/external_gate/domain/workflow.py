@@ -118,6 +118,11 @@ MOVES: dict[tuple[State, State], frozenset[Actor]] = {
 }
 """Every move there is, and who may make it. No code path makes another."""
 
+BEFORE_A_DECISION = frozenset(
+    {State.RECEIVED, State.READY, State.CHARGING, State.UNRESOLVED, State.PENDING}
+)
+"""Where a charge may still be sent: no decided workflow ever comes here again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -195,6 +200,8 @@ def check_move(workflow: Workflow, to: State, actor: Actor, verdict: Verdict | N
     if actor not in allowed:
         raise Refused(f"{actor} may not move a workflow from {workflow.state} to {to}")
     decided = workflow.verdict
+    if decided and to in BEFORE_A_DECISION:
+        raise Refused(f"the outcome is decided ({decided}): nothing may be charged any more")
     wanted = verdict or {State.PAID: Verdict.PAID, State.DECLINED: Verdict.FAILED}.get(to)
     given_back = workflow.state is State.REFUNDING
     if decided and wanted and decided is not wanted and not given_back:

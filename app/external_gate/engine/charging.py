@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from external_gate.domain.charge import ChargeRequest
+from external_gate.domain.errors import Unavailable
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.ledger import (
     Allow,
@@ -29,6 +30,9 @@ from external_gate.stores.store import GuardSpoke, UnreadEvidence
 SEND_WITHIN = timedelta(seconds=5)
 """How long after its intent was saved a charge may leave; after a crash, absence can be believed
 this much plus the request timeout later."""
+
+SAVE_AGAIN_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6))
+"""The waits between tries to save an answer; together well below a lease."""
 
 LOOK_AT_THE_SWITCH_AFTER = timedelta(minutes=1)
 """How often a workflow that waits for a switch of the configuration asks again."""
@@ -187,9 +191,23 @@ async def conclude(
     if overdue is not None and draft.after.state is State.PENDING:
         draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
     try:
-        await case.save(draft, give_back=_is_for_later(draft))
+        await _save_answers(case, draft)
     except UnreadEvidence:
         await read_and_decide(case)
+
+
+async def _save_answers(case: Case, draft: Draft) -> None:
+    """Save answers stubbornly: an answer that is lost with a short outage of the database has to be
+    looked up again, and not every gateway can be asked.
+    """
+    for wait in SAVE_AGAIN_AFTER:
+        try:
+            await case.save(draft, give_back=_is_for_later(draft))
+        except Unavailable:
+            await case.engine.clock.sleep(wait)
+        else:
+            return
+    await case.save(draft, give_back=_is_for_later(draft))
 
 
 async def read_and_decide(case: Case) -> None:

@@ -8,7 +8,8 @@ from typing import Protocol
 from external_gate.domain.clock import Clock
 from external_gate.domain.errors import BadInput
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
-from external_gate.domain.workflow import Facts, HeldReason, State, Workflow
+from external_gate.domain.ledger import HistoryEntry
+from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
 from external_gate.intake import envelope, signature
 from external_gate.intake.envelope import Envelope
 from external_gate.intake.signature import AgeLimits, Freshness, SignatureRefused, Verified
@@ -58,9 +59,10 @@ class Receiver:
         self.observer.recorded(recorded, read.type, verified.age, read.flaw)
         return recorded
 
-    async def replay(self, number: int) -> Recorded:
+    async def replay(self, number: int, *, who: str, reason: str) -> Recorded:
         """Read a kept notification again and begin the workflow that it did not begin before.
 
+        `who` asked for it and the `reason` go into the workflow's history (P8).
         Raises `BadInput` when there is no such notification, or when it still begins none.
         """
         kept = await self.store.notification(number)
@@ -73,7 +75,15 @@ class Receiver:
                 f"notification {number} ({kept.type or 'no type'}) begins no workflow: "
                 f"{read.flaw or 'only payment_gate.external_initiate does'}"
             )
-        return await self.store.begin(number, workflow)
+        entry = HistoryEntry(
+            workflow.updated_at,
+            Actor.PERSON,
+            "replayed",
+            reason,
+            who,
+            facts={"notification": str(number)},
+        )
+        return await self.store.begin(number, workflow, entry=entry)
 
 
 def _notification(
@@ -135,5 +145,3 @@ def _held(facts: Facts, reason: HeldReason, detail: str, now: datetime) -> Workf
         held_reason=reason,
         held_detail=detail,
     )
-
-

@@ -1,0 +1,244 @@
+"""The only place that knows every concrete class: from settings to parts that fit together."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random, SystemRandom
+
+from prometheus_client import CollectorRegistry
+
+from external_gate.domain.charge import Payer
+from external_gate.domain.clock import Clock, HighWater
+from external_gate.domain.errors import Broken
+from external_gate.domain.identifiers import CustomerId
+from external_gate.engine.context import Engine, Policy
+from external_gate.engine.operations import Operations
+from external_gate.engine.worker import Worker
+from external_gate.gateways import registry
+from external_gate.gateways.gateway import Gateway, Surroundings
+from external_gate.guards.rules import GuardRules
+from external_gate.intake.receive import Receiver
+from external_gate.intake.signature import AgeLimits
+from external_gate.metronome.client import MetronomeClient
+from external_gate.observe.metrics import Metrics
+from external_gate.observe.observer import LoggingObserver
+from external_gate.outbound.calls import Timeouts
+from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.payers.payer_source import PayerSurroundings
+from external_gate.payers.source_registry import build_payer_source
+from external_gate.settings import Settings
+from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sqlite_connection import path_of
+from external_gate.stores.store import Store
+
+check_gateway = registry.check
+"""Checks a gateway's own keys while the configuration is loaded."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Give the present instant in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait for `duration`."""
+        await asyncio.sleep(max(0.0, duration.total_seconds()))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything of one running service, not yet opened."""
+
+    settings: Settings
+    store: Store
+    engine: Engine
+    receiver: Receiver
+    operations: Operations
+    metrics: Metrics
+    observer: LoggingObserver
+    callers: tuple[HttpxCaller, ...]
+    clock: Clock
+
+    def worker(self) -> Worker:
+        """Give a worker over the engine; as many as wanted may run."""
+        knobs = self.settings.worker
+        return Worker(
+            self.engine,
+            owner=owner_name(),
+            concurrency=knobs.concurrency,
+            lease=timedelta(seconds=knobs.lease_seconds),
+            poll=timedelta(seconds=knobs.poll_seconds),
+        )
+
+    async def aclose(self) -> None:
+        """Close what was opened, the store last."""
+        for caller in self.callers:
+            await caller.aclose()
+        await self.store.close()
+
+
+def owner_name() -> str:
+    """Name this process for the leases: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def make_store(settings: Settings, *, exclusive: bool) -> SqliteStore:
+    """Make the store that `store.url` names; `exclusive` for a serving or working process.
+
+    Raises `Broken` for a database that this version cannot use.
+    """
+    return SqliteStore(
+        path_of(settings.store.url),
+        busy_timeout=timedelta(seconds=settings.store.busy_timeout_seconds),
+        exclusive=exclusive,
+    )
+
+
+def make_service(
+    settings: Settings,
+    store: Store,
+    *,
+    clock: Clock | None = None,
+    random: Random | None = None,
+) -> Service:
+    """Put a service together from its settings. Opens nothing; raises `Broken` with the cure."""
+    clock = clock or SystemClock()
+    high_water = HighWater()
+    metrics = Metrics(CollectorRegistry())
+    observer = LoggingObserver(metrics)
+    metronome_caller = HttpxCaller(
+        clock,
+        high_water=None,  # Metronome's clock says nothing about gateways' windows
+        timeouts=_metronome_timeouts(settings),
+        max_connections=settings.worker.concurrency,
+    )
+    gateway_caller = HttpxCaller(
+        clock,
+        high_water=high_water,
+        timeouts=Timeouts.within(timedelta(seconds=20)),
+        max_connections=settings.worker.concurrency,
+    )
+    engine = Engine(
+        store=store,
+        billing=MetronomeClient(
+            metronome_caller,
+            base_url=settings.metronome.base_url,
+            token=settings.metronome.api_token.get_secret_value(),
+        ),
+        gateways=make_gateways(settings, gateway_caller, clock),
+        payers=build_payer_source(
+            settings.payers, PayerSurroundings(gateway_caller, clock, _PayerTable(store).find)
+        ),
+        rules=make_rules(settings),
+        policy=make_policy(settings),
+        clock=clock,
+        random=random or SystemRandom(),
+        observer=observer,
+        high_water=high_water,
+    )
+    return Service(
+        settings=settings,
+        store=store,
+        engine=engine,
+        receiver=_make_receiver(settings, store, clock, observer),
+        operations=Operations(engine),
+        metrics=metrics,
+        observer=observer,
+        callers=(metronome_caller, gateway_caller),
+        clock=clock,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PayerTable:
+    """Our own table of payers, for the source that reads it."""
+
+    store: Store
+
+    async def find(self, customer_id: CustomerId) -> Payer | None:
+        return await self.store.payer(customer_id)
+
+
+def make_gateways(settings: Settings, caller: HttpxCaller, clock: Clock) -> Mapping[str, Gateway]:
+    """Make every configured gateway, by its name in the configuration."""
+    return {
+        name: registry.make(gateway.adapter, gateway.settings, Surroundings(name, caller, clock))
+        for name, gateway in settings.gateways.items()
+    }
+
+
+def make_rules(settings: Settings) -> GuardRules:
+    """Give the guards' rules."""
+    guards = settings.guards
+    return GuardRules(
+        currencies=frozenset(guards.currencies),
+        largest=guards.largest,
+        approval_above=guards.approval_above,
+        paused=guards.paused,
+        paused_gateways=frozenset(guards.paused_gateways),
+        shadow=guards.shadow,
+    )
+
+
+def make_policy(settings: Settings) -> Policy:
+    """Give the engine's policy."""
+    return Policy(
+        default_gateway=settings.routing.default,
+        verify_invoice=settings.metronome.verify_invoice,
+        unverified_unit=settings.metronome.unverified_unit,
+        unit_overrides=settings.metronome.units,
+        soft_decline_schedule=settings.retry.soft_decline_schedule,
+        pending_deadline=timedelta(hours=settings.retry.pending_deadline_hours),
+        refund_when_unreleasable=settings.retry.refund_when_unreleasable,
+        second_person=settings.operators.second_person,
+    )
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Give every configured secret, so that logs can mask them wherever they appear."""
+    found = [settings.metronome.api_token, *settings.metronome.webhook_secrets]
+    found += [settings.payers.secret, settings.notices.secret]
+    plain = [secret.get_secret_value() for secret in found]
+    for gateway in settings.gateways.values():
+        plain += [
+            value
+            for key, value in gateway.settings.items()
+            if isinstance(value, str) and any(word in key for word in _SECRET_WORDS)
+        ]
+    return [secret for secret in plain if secret]
+
+
+_SECRET_WORDS = ("secret", "token", "key", "password")
+
+
+def _metronome_timeouts(settings: Settings) -> Timeouts:
+    knobs = settings.metronome
+    return Timeouts(
+        connect=timedelta(seconds=knobs.connect_timeout_seconds),
+        read=timedelta(seconds=knobs.read_timeout_seconds),
+        write=timedelta(seconds=knobs.read_timeout_seconds),
+        pool=timedelta(seconds=knobs.connect_timeout_seconds),
+        total=timedelta(seconds=knobs.total_timeout_seconds),
+    )
+
+
+def _make_receiver(
+    settings: Settings, store: Store, clock: Clock, observer: LoggingObserver
+) -> Receiver:
+    knobs = settings.metronome
+    return Receiver(
+        store=store,
+        secrets=[secret.get_secret_value() for secret in knobs.webhook_secrets],
+        limits=AgeLimits(
+            future=timedelta(minutes=knobs.future_limit_minutes),
+            act=timedelta(hours=knobs.act_limit_hours),
+            keep=timedelta(hours=knobs.keep_limit_hours),
+        ),
+        clock=clock,
+        observer=observer,
+    )

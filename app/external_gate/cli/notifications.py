@@ -1,0 +1,205 @@
+"""`external-gate notifications`: what Metronome sent, byte for byte, and reading it once more."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from external_gate.assembly import Service
+from external_gate.cli.config import config_option
+from external_gate.cli.endings import THE_ANSWER_IS_NO, leave
+from external_gate.cli.moments import readable, short_age
+from external_gate.cli.opening import with_service, with_store
+from external_gate.cli.person_options import person, person_options
+from external_gate.cli.showing import as_json, painted, pasteable, safe, table
+from external_gate.domain.errors import BadInput, Refused
+from external_gate.engine.workflow_view import View, instant_view
+from external_gate.stores.store import Notification, Receipt, Recorded, Store
+
+PAGE = 200
+"""Rows read at once; each carries its body, of up to 256 KiB."""
+
+_HEADER = ("NUMBER", "TYPE", "AGE", "DELIVERIES", "WORKFLOW", "ID", "FLAW")
+
+
+@click.group("notifications")
+def notifications() -> None:
+    """See what Metronome sent, and read it once more.
+
+    \b
+    Example:
+      external-gate notifications list --flawed
+      external-gate notifications show 17
+    """
+
+
+@notifications.command("list")
+@click.option("--flawed", is_flag=True, help="Only those that were not understood.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Most rows.")
+@click.option(
+    "--before", type=click.IntRange(1), help="Only below this number: the next page of a listing."
+)
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON array for programs.")
+@config_option
+def list_notifications(
+    *,
+    flawed: bool,
+    limit: int,
+    before: int | None,
+    json_wanted: bool,
+    config_path: Path | None,
+) -> None:
+    """List what was kept, newest first; a repeated delivery is one row.
+
+    \b
+    Example:
+      external-gate notifications list --limit 200 --json
+    """
+
+    async def work(store: Store) -> list[Notification]:
+        return [each async for each in _pages(store, limit=limit, before=before, flawed=flawed)]
+
+    rows = with_store(config_path, work)
+    if json_wanted:
+        click.echo(as_json([notification_view(each) for each in rows]))
+        return
+    _print_table(rows)
+    if len(rows) == limit:
+        click.echo(f"older ones: add --before {rows[-1].number}", err=True)
+
+
+async def _pages(
+    store: Store, *, limit: int, before: int | None, flawed: bool
+) -> AsyncIterator[Notification]:
+    while limit > 0:
+        size = min(limit, PAGE)
+        rows = await store.notifications(limit=size, before=before, flawed=flawed)
+        for row in rows:
+            yield row
+        if len(rows) < size:
+            return
+        limit -= size
+        before = rows[-1].number
+
+
+def _print_table(rows: list[Notification]) -> None:
+    if not rows:
+        click.echo("there is no such notification", err=True)
+        return
+    now = datetime.now(UTC)
+    header, *lines = table(_HEADER, [_cells(each, now) for each in rows])
+    click.echo(header)
+    for each, line in zip(rows, lines, strict=True):
+        click.echo(painted(line, "yellow") if each.flaw else line)
+
+
+def _cells(kept: Notification, now: datetime) -> tuple[str, ...]:
+    return (
+        str(kept.number),
+        kept.type or "-",
+        short_age(now - kept.received_at),
+        str(kept.deliveries),
+        kept.workflow_id or "-",
+        kept.notification_id,
+        kept.flaw or "",
+    )
+
+
+def notification_view(kept: Notification) -> View:
+    """Give a kept notification for programs, without its body."""
+    return {
+        "number": kept.number,
+        "notification_id": kept.notification_id,
+        "type": kept.type,
+        "received_at": instant_view(kept.received_at),
+        "signed_at": instant_view(kept.signed_at),
+        "deliveries": kept.deliveries,
+        "flaw": kept.flaw,
+        "workflow_id": kept.workflow_id,
+        "digest": kept.digest,
+    }
+
+
+@notifications.command("show")
+@click.argument("number", type=click.IntRange(1))
+@click.option("--json", "json_wanted", is_flag=True, help="One JSON object for programs.")
+@config_option
+def show_notification(*, number: int, json_wanted: bool, config_path: Path | None) -> None:
+    """Show notification NUMBER with its body as it came; ends with 1 when there is none.
+
+    \b
+    Example:
+      external-gate notifications show 17
+    """
+    kept = with_store(config_path, lambda store: store.notification(number))
+    if kept is None:
+        leave(_unknown(number), THE_ANSWER_IS_NO)
+    if json_wanted:
+        click.echo(as_json({**notification_view(kept), "body": _text(kept.body)}))
+        return
+    click.echo(f"notification {kept.number}: {safe(kept.type) or 'no type'}")
+    for name, text in _facts(kept).items():
+        click.echo(f"  {name:<12}{safe(text)}")
+    click.echo("")
+    # Line ends of the body stay; everything else that does not print is escaped.
+    for line in _text(kept.body).split("\n"):
+        click.echo(safe(line))
+
+
+def _facts(kept: Notification) -> dict[str, str]:
+    return {
+        "id": kept.notification_id,
+        "received": readable(kept.received_at),
+        "signed": readable(kept.signed_at),
+        "deliveries": str(kept.deliveries),
+        "workflow": kept.workflow_id or "none",
+        "flaw": kept.flaw or "none",
+        "sha256": kept.digest,
+    }
+
+
+def _text(body: bytes) -> str:
+    """Give a body as text; bytes that are none are written as `\\xff`."""
+    return body.decode("utf-8", errors="backslashreplace")
+
+
+@notifications.command("replay")
+@click.argument("number", type=click.IntRange(1))
+@person_options
+@config_option
+def replay(*, number: int, who: str, reason: str, config_path: Path | None) -> None:
+    """Read notification NUMBER once more and begin the workflow that it did not begin before.
+
+    For notifications that an older version did not understand. A workflow that is known already
+    is not begun again, whatever was sent. Ends with 1 when it begins none.
+
+    \b
+    Example:
+      external-gate notifications replay 17 --reason "understood since version 0.2"
+    """
+    operator = person(who, reason)
+
+    async def work(service: Service) -> Recorded:
+        if await service.store.notification(number) is None:
+            raise Refused(_unknown(number))
+        try:
+            return await service.receiver.replay(number, who=operator.name, reason=operator.reason)
+        except BadInput as error:
+            raise Refused(str(error)) from error
+
+    recorded = with_service(config_path, work)
+    workflow_id = safe(recorded.workflow_id or "")
+    see = f"see: external-gate workflows show {pasteable(recorded.workflow_id or '')}"
+    if recorded.conflict:
+        leave(f"workflow {workflow_id} is known with other facts\n{see}", THE_ANSWER_IS_NO)
+    if recorded.receipt is Receipt.DUPLICATE:
+        leave(
+            f"workflow {workflow_id} was begun before and stays as it is\n{see}", THE_ANSWER_IS_NO
+        )
+    click.echo(f"workflow {workflow_id} has begun")
+    click.echo(see, err=True)
+
+
+def _unknown(number: int) -> str:
+    return f"no notification {number} is kept here; see: external-gate notifications list"

@@ -1,0 +1,140 @@
+"""Running a service until a signal: web, worker, heartbeat, and a drain that loses nothing."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from external_gate.assembly import Service, make_service, make_store, secrets_of
+from external_gate.domain.errors import Unavailable
+from external_gate.observe import events
+from external_gate.observe.logs import configure
+from external_gate.settings import Loaded
+from external_gate.web.app import create_app
+from external_gate.web.health import Health, Readiness
+from external_gate.web.server import DrainingServer, listen, make_server
+from external_gate.web.webhooks import MetronomeWebhook
+
+HEARTBEAT_EVERY = timedelta(seconds=5)
+"""How often the high-water mark of time is written: an older copy of the database is older than
+this, and a mark costs one small commit."""
+
+
+@contextlib.asynccontextmanager
+async def opened(loaded: Loaded, *, exclusive: bool) -> AsyncIterator[Service]:
+    """Give a service with its store opened; `exclusive` for a serving or working process.
+
+    Raises `Broken` and `Unavailable` as `Store.open`.
+    """
+    store = make_store(loaded.settings, exclusive=exclusive)
+    service = make_service(loaded.settings, store)
+    try:
+        await service.store.open()
+        if store.restored is not None:
+            events.log().warning(events.DATABASE_RESTORED, workflows=store.restored)
+        yield service
+    finally:
+        await service.aclose()
+
+
+class Run:
+    """One process at work, from start to the end of its drain."""
+
+    def __init__(self, service: Service, *, with_web: bool, with_worker: bool) -> None:
+        self._service = service
+        self._readiness = Readiness()
+        self._worker = service.worker() if with_worker else None
+        self._server = self._make_server() if with_web else None
+        self._stopping = asyncio.Event()
+
+    async def until_signal(self, *, announce: bool = True) -> None:
+        """Work until SIGTERM or SIGINT, then drain: readiness red, listener closed, charges done."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        beating = asyncio.create_task(self._keep_beating())
+        working = asyncio.create_task(self._work())
+        try:
+            await self._serve(announce=announce)
+            await working
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+            events.log().info(events.STOPPED)
+
+    def stop(self) -> None:
+        """Begin to drain; a second call closes the listener at once."""
+        hurry = self._readiness.draining
+        self._readiness.draining = True
+        events.log().info(events.DRAINING)
+        if self._worker is not None:
+            self._worker.drain()
+        delay = 0.0 if hurry else self._service.settings.server.drain_delay_seconds
+        asyncio.get_running_loop().call_later(delay, self._close_listener)
+
+    def _close_listener(self) -> None:
+        self._stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+
+    async def _serve(self, *, announce: bool) -> None:
+        if self._server is None:
+            events.log().info(events.STARTED, roles=["worker"])
+            await self._stopping.wait()
+            return
+        knobs = self._service.settings.server
+        with listen(knobs.host, knobs.port) as listener:
+            if announce:
+                roles = ["web", "worker"] if self._worker else ["web"]
+                host, port = listener.getsockname()[:2]
+                events.log().info(events.STARTED, roles=roles, address=f"http://{host}:{port}")
+            await self._server.serve(sockets=[listener])
+
+    async def _work(self) -> None:
+        if self._worker is not None:
+            await self._worker.run()
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await beat_once(self._service)
+            await self._service.clock.sleep(HEARTBEAT_EVERY)
+
+    def _make_server(self) -> DrainingServer:
+        service, knobs = self._service, self._service.settings.server
+        health = Health(
+            service.store, service.clock, service.metrics, self._readiness, self._running
+        )
+        webhook = MetronomeWebhook(
+            service.receiver,
+            body_limit_bytes=knobs.body_limit_bytes,
+            body_timeout_seconds=knobs.body_timeout_seconds,
+            wake=self._wake,
+        )
+        return make_server(create_app(webhook, health))
+
+    def _running(self) -> int:
+        return self._worker.running if self._worker else 0
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
+
+
+async def beat_once(service: Service) -> None:
+    """Raise the high-water mark; a database that is away is left to readiness and to the next beat."""
+    with contextlib.suppress(Unavailable):
+        mark = await service.store.heartbeat(service.clock.now())
+        service.engine.high_water.observe(mark)
+
+
+def configure_logs(loaded: Loaded) -> None:
+    """Set up logging with every configured secret masked, and say which names were ignored."""
+    configure(
+        level=loaded.settings.log.level,
+        format=loaded.settings.log.format,
+        secrets=secrets_of(loaded.settings),
+    )
+    if loaded.ignored_names:
+        events.log().info(events.NAMES_IGNORED, names=list(loaded.ignored_names))

@@ -1,0 +1,140 @@
+"""One workflow on a terminal: facts, what to do, attempts with their evidence, and the story. Pure.
+
+Programs read `workflows show --json`; this is for eyes and may change.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from external_gate.cli.moments import readable, short_age
+from external_gate.cli.showing import painted, pasteable, safe
+from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.ledger import HistoryEntry, Incident, Release
+from external_gate.domain.workflow import State, Workflow
+from external_gate.engine.advice import offered, what_next
+from external_gate.engine.workflow_view import View, answer_view
+from external_gate.stores.store import Dossier
+
+
+@dataclass(frozen=True, slots=True)
+class WholeStory:
+    """All that is kept about one workflow."""
+
+    dossier: Dossier
+    history: Sequence[HistoryEntry]
+    incidents: Sequence[Incident]
+
+
+def workflow_lines(story: WholeStory, *, now: datetime) -> Iterator[str]:
+    """Give the lines; none of them holds anything that the outside could steer a terminal with."""
+    workflow = story.dossier.workflow
+    yield f"workflow {safe(workflow.workflow_id)}"
+    for name, text in _facts(workflow, now).items():
+        if text:
+            line = f"  {name:<10}{safe(text)}"
+            yield painted(line, "yellow") if _is_alarming(name, workflow) else line
+    for act in offered(story.dossier):
+        yield f"            {command_for(act, workflow.workflow_id)}"
+    yield from _section("attempts", _attempt_lines(story.dossier.attempts))
+    yield from _section("releases", map(_release_line, story.dossier.releases))
+    yield from _section("incidents", map(_incident_line, story.incidents))
+    yield from _section("history", map(_history_line, story.history))
+
+
+def command_for(act: str, workflow_id: str) -> str:
+    """Give the command of an act, to be pasted; people fill in the capitals."""
+    verb, _, verdict = act.partition(" ")
+    words = ["external-gate workflows", verb, pasteable(workflow_id), verdict, "--reason WHY"]
+    words += ["--evidence WHAT"] if verb == "settle" else []
+    return " ".join(word for word in words if word)
+
+
+def _facts(workflow: Workflow, now: datetime) -> Mapping[str, str]:
+    facts = workflow.facts
+    total = "not understood" if facts.total is None else f"{facts.total:f} {facts.currency}"
+    return {
+        "state": _state(workflow),
+        "amount": f"{workflow.amount or 'not known yet'} (Metronome wrote: {total})",
+        "outcome": workflow.verdict or "not decided",
+        "customer": facts.customer_id,
+        "contract": facts.contract_id,
+        "invoice": facts.invoice_id,
+        "type": facts.workflow_type,
+        "received": f"{readable(workflow.received_at)} ({short_age(now - workflow.received_at)})",
+        "due": readable(workflow.due_at) if workflow.due_at else "",
+        "deadline": readable(workflow.pending_deadline) if workflow.pending_deadline else "",
+        "approved": ", ".join(sorted(workflow.approvals)),
+        "next": what_next(workflow),
+    }
+
+
+def _state(workflow: Workflow) -> str:
+    reason = f": {workflow.held_reason}" if workflow.held_reason else ""
+    detail = f" ({workflow.held_detail})" if workflow.held_detail else ""
+    return f"{workflow.state}{reason}{detail}"
+
+
+def _is_alarming(name: str, workflow: Workflow) -> bool:
+    return name in {"state", "next"} and workflow.state is State.HELD
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    listed = list(lines)
+    if listed:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in listed)
+
+
+def _attempt_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
+    for attempt in attempts:
+        charge = attempt.charge
+        payer = f"{charge.payer.customer} {charge.payer.payment_method}".rstrip()
+        dead = ", dead" if attempt.closed else ""
+        found = f", charge {attempt.charge_id}" if attempt.charge_id else ""
+        yield safe(
+            f"{attempt.number}  key {charge.attempt_key}  gateway {attempt.gateway}  "
+            f"{charge.amount} from {payer}: {_times(attempt.sends)}{found}{dead}"
+        )
+        yield from (f"   {_evidence_line(piece)}" for piece in attempt.evidence)
+
+
+def _evidence_line(piece: Evidence) -> str:
+    told = answer_view(piece.answer)
+    send = f" {piece.send}" if piece.send else ""
+    return safe(f"{readable(piece.at)}  {piece.source}{send}: {told['answer']}{_details(told)}")
+
+
+def _details(told: View) -> str:
+    shown = []
+    for name, value in told.items():
+        if name == "answer" or value in ("", None):
+            continue
+        # The one mapping among them is the amount.
+        minor = f"{value['minor']} minor {value['currency']}" if isinstance(value, dict) else value
+        shown.append(f"{name} {minor}")
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _release_line(release: Release) -> str:
+    answer = release.answer or "no answer yet"
+    at = f" at {readable(release.answered_at)}" if release.answered_at else ""
+    first = f"{_times(release.sends)}, first {readable(release.first_sent_at)}"
+    return safe(f"{release.verdict}  key {release.key}: {first}; {answer}{at}")
+
+
+def _incident_line(incident: Incident) -> str:
+    return painted(safe(f"{readable(incident.at)}  {incident.kind}: {incident.detail}"), "yellow")
+
+
+def _history_line(entry: HistoryEntry) -> str:
+    who = f"{entry.actor} {entry.who}".rstrip()
+    moved = f"{entry.from_state} → {entry.to_state}" if entry.to_state else ""
+    facts = ", ".join(f"{name} {value}" for name, value in sorted(entry.facts.items()))
+    told = "; ".join(part for part in (moved, entry.reason, facts) if part)
+    return safe(f"{readable(entry.at)}  {who:<10}  {entry.event:<20}  {told}").rstrip()
+
+
+def _times(sends: int) -> str:
+    return {0: "never sent", 1: "sent once"}.get(sends, f"sent {sends} times")

@@ -1,0 +1,52 @@
+"""The names of everything that is logged: constants in the past tense, safe to alert on."""
+
+from typing import Final
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+# The service.
+STARTED: Final = "started"
+DRAINING: Final = "draining"
+STOPPED: Final = "stopped"
+NAMES_IGNORED: Final = "names_ignored"
+DATABASE_RESTORED: Final = "database_restored"
+LOG_LINES_LOST: Final = "log_lines_lost"
+
+# Notifications of Metronome's.
+NOTIFICATION_RECORDED: Final = "notification_recorded"
+NOTIFICATION_FLAWED: Final = "notification_flawed"
+NOTIFICATION_CONFLICTED: Final = "notification_conflicted"
+NOTIFICATION_REFUSED: Final = "notification_refused"
+CLOCK_SUSPECTED: Final = "clock_suspected"
+
+# One save of a workflow, named after the state that it reached.
+WORKFLOW_READIED: Final = "workflow_readied"
+CHARGE_INTENDED: Final = "charge_intended"
+CHARGE_LEFT_UNRESOLVED: Final = "charge_left_unresolved"
+CHARGE_LEFT_PENDING: Final = "charge_left_pending"
+PAID_DECIDED: Final = "paid_decided"
+FAILED_DECIDED: Final = "failed_decided"
+WORKFLOW_HELD: Final = "workflow_held"
+REFUND_BEGUN: Final = "refund_begun"
+WORKFLOW_RELEASED: Final = "workflow_released"
+WORKFLOW_CANCELLED: Final = "workflow_cancelled"
+WORKFLOW_REFUNDED: Final = "workflow_refunded"
+STEP_SAVED: Final = "step_saved"  # without a move
+
+# What went otherwise than hoped.
+INCIDENT_RAISED: Final = "incident_raised"
+LEASE_LOST: Final = "lease_lost"
+STEP_FAILED: Final = "step_failed"
+
+# Calls to the outside.
+GATEWAY_CALLED: Final = "gateway_called"
+GATEWAY_LEFT_UNKNOWN: Final = "gateway_left_unknown"
+RELEASE_ANSWERED: Final = "release_answered"
+RELEASE_UNAUTHORIZED: Final = "release_unauthorized"
+
+
+def log() -> FilteringBoundLogger:
+    """Give the service's logger; it follows `logs.configure`, whenever that is called."""
+    logger: FilteringBoundLogger = structlog.get_logger("external_gate")
+    return logger

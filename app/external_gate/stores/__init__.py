@@ -1,0 +1,1 @@
+"""Where workflows live: the contract, and the databases behind it."""

@@ -1,0 +1,118 @@
+"""Connections to one SQLite file: where it is, how it is opened, and how it is asked."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from external_gate.domain.errors import Broken
+from external_gate.stores.rows import Row, Value
+
+Connect = Callable[[Path, timedelta], sqlite3.Connection]
+"""How a file is opened, with the longest wait for another process's lock."""
+
+Parameters = Sequence[Value] | Mapping[str, Value]
+
+_SCHEME = "sqlite:///"
+_WAL_PAUSE_SECONDS = 0.02
+"""Between two tries to switch to the write-ahead log: others hold their lock for milliseconds."""
+
+
+def path_of(url: str) -> Path:
+    """Give the file behind a `store.url`: `sqlite:///relative.db` or `sqlite:////absolute.db`.
+
+    Raises `Broken` when it names no file, or when the file's directory is missing.
+    """
+    # Another kind of address may carry a password: it is not repeated.
+    name = url.removeprefix(_SCHEME)
+    if name == url or not name or ":memory:" in name or "?" in name:
+        raise Broken("store.url names no SQLite file: write sqlite:///external-gate.db")
+    path = Path(name)
+    if not path.parent.is_dir():
+        raise Broken(f"store.url {url}: create the directory {path.parent.resolve()} first")
+    if path.is_dir():
+        raise Broken(f"store.url {url}: {path} is a directory; name a file in it")
+    return path
+
+
+def connect_file(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+    """Open a file; transactions are ours alone to begin and end."""
+    return sqlite3.connect(
+        path,
+        timeout=busy_timeout.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+
+
+def open_to_write(path: Path, busy_timeout: timedelta, connect: Connect) -> Database:
+    """Open the one connection that writes: committed means on disk, also when the power fails."""
+    connection = connect(path, busy_timeout)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        _write_ahead(connection, busy_timeout)
+        connection.execute("PRAGMA synchronous = FULL")
+        return Database(connection, execute_plugins=False)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def open_to_read(path: Path, busy_timeout: timedelta, connect: Connect) -> sqlite3.Connection:
+    """Open a connection that cannot write."""
+    connection = connect(path, busy_timeout)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def select(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> list[Row]:
+    """Ask for rows by column name."""
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def select_one(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> Row | None:
+    """Ask for the first row; None when there is none."""
+    rows = select(connection, sql, parameters)
+    return rows[0] if rows else None
+
+
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the write lock from the first statement on, so that what was read stays true."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:
+    # The switch from a fresh file does not wait for the lock of another process that switches at
+    # the same moment, whatever the busy timeout: it fails at once (seen with SQLite 3.40).
+    deadline = time.monotonic() + busy_timeout.total_seconds()
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
+            continue
+        if mode != "wal":
+            raise Broken(f"this disk does not support SQLite's write-ahead log ({mode}): move it")
+        return

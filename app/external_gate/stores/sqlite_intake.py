@@ -1,0 +1,179 @@
+"""Recording notifications, and the workflows that they begin."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime
+
+from external_gate.domain.clock import from_milliseconds, to_milliseconds
+from external_gate.domain.errors import BadInput
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
+from external_gate.domain.workflow import Actor, HeldReason, Workflow
+from external_gate.stores.rows import (
+    facts_values,
+    notification_values,
+    workflow_from,
+    workflow_values,
+)
+from external_gate.stores.sqlite_connection import select_one
+from external_gate.stores.sqlite_dossiers import read_row
+from external_gate.stores.sqlite_ledger import add_history, add_incident
+from external_gate.stores.store import NewNotification, Receipt, Recorded
+from external_gate.stores.store_rules import (
+    CONFLICTED,
+    beginning,
+    conflict_holds,
+    differences,
+    sentence,
+)
+
+_KEEP = """
+INSERT INTO notifications (
+    notification_id, type, digest, body, signed_at, received_at, flaw, workflow_id
+) VALUES (
+    :notification_id, :type, :digest, :body, :signed_at, :received_at, :flaw, :workflow_id
+)
+ON CONFLICT (notification_id, type, digest) DO UPDATE SET deliveries = deliveries + 1
+RETURNING number, deliveries, workflow_id
+"""
+
+_BEGIN = """
+INSERT INTO workflows (
+    workflow_id, workflow_type, customer_id, contract_id, invoice_id, invoice_total,
+    invoice_currency, state, received_at, updated_at, due_at, claimable_at, held_reason,
+    held_detail, verdict, amount_minor, currency, rounding, tries, trying_since, pending_deadline,
+    undo_asked_at, hold_wanted, hold_wanted_detail, approvals, restored_at, void_seen_at,
+    release_generation, evidence_read
+) VALUES (
+    :workflow_id, :workflow_type, :customer_id, :contract_id, :invoice_id, :invoice_total,
+    :invoice_currency, :state, :received_at, :updated_at, :due_at, :due_at, :held_reason,
+    :held_detail, :verdict, :amount_minor, :currency, :rounding, :tries, :trying_since,
+    :pending_deadline, :undo_asked_at, :hold_wanted, :hold_wanted_detail, :approvals, :restored_at,
+    :void_seen_at, :release_generation, :evidence_read
+)
+"""
+
+_NAME_WORKFLOW = "UPDATE notifications SET workflow_id = ? WHERE number = ? AND workflow_id IS NULL"
+
+_KEPT = "SELECT notification_id, signed_at, received_at FROM notifications WHERE number = ?"
+
+_RESTORED_AT = "SELECT value FROM meta WHERE name = 'restored_at'"
+
+_EVER_SENT = "SELECT 1 FROM attempts WHERE workflow_id = ? AND sends > 0 LIMIT 1"
+
+# The first wish stands: a hold is a hold. A worker that has it claimed reads the wish at its save.
+_HOLD = """
+UPDATE workflows SET
+    hold_wanted_detail = CASE WHEN hold_wanted IS NULL THEN :detail ELSE hold_wanted_detail END,
+    hold_wanted = coalesce(hold_wanted, :reason),
+    claimable_at = CASE WHEN lease_until IS NULL THEN :at ELSE claimable_at END
+WHERE workflow_id = :workflow_id
+"""
+
+
+def record(connection: sqlite3.Connection, notification: NewNotification) -> Recorded:
+    """Keep a notification, and begin the workflow that it asks for."""
+    (kept,) = connection.execute(_KEEP, notification_values(notification)).fetchall()
+    number, deliveries, workflow_id = kept
+    if not notification.concerns_us:
+        return Recorded(Receipt.IGNORED, number)
+    if deliveries > 1:
+        return Recorded(Receipt.DUPLICATE, number, _typed(workflow_id))
+    if notification.workflow is None:
+        return Recorded(Receipt.RECORDED, number)
+    return _begin(
+        connection,
+        notification.workflow,
+        number=number,
+        notification_id=notification.notification_id,
+        signed_at=notification.signed_at,
+        told_at=notification.received_at,
+    )
+
+
+def begin(
+    connection: sqlite3.Connection,
+    number: int,
+    workflow: Workflow,
+    entry: HistoryEntry | None = None,
+) -> Recorded:
+    """Begin a workflow from a notification that is already kept."""
+    kept = select_one(connection, _KEPT, (number,))
+    if kept is None:
+        raise BadInput(f"there is no notification {number}: list them first")
+    connection.execute(_NAME_WORKFLOW, (workflow.workflow_id, number))
+    recorded = _begin(
+        connection,
+        workflow,
+        number=number,
+        notification_id=kept["notification_id"],
+        signed_at=from_milliseconds(kept["signed_at"]),
+        told_at=workflow.updated_at,
+    )
+    if entry is not None:
+        add_history(connection, workflow.workflow_id, entry)
+    return recorded
+
+
+def _begin(
+    connection: sqlite3.Connection,
+    workflow: Workflow,
+    *,
+    number: int,
+    notification_id: str,
+    signed_at: datetime,
+    told_at: datetime,
+) -> Recorded:
+    row = read_row(connection, workflow.workflow_id)
+    if row is not None:
+        return _compare(connection, workflow_from(row), workflow, number=number, told_at=told_at)
+    fresh = _marked(connection, workflow, signed_at)
+    connection.execute(_BEGIN, {**facts_values(fresh.facts), **workflow_values(fresh)})
+    entry = beginning(fresh, number=number, notification_id=notification_id)
+    add_history(connection, fresh.workflow_id, entry)
+    return Recorded(Receipt.RECORDED, number, fresh.workflow_id)
+
+
+def _marked(connection: sqlite3.Connection, workflow: Workflow, signed_at: datetime) -> Workflow:
+    """Mark a workflow whose notification is older than the copy that we run on.
+
+    The lost life may have charged it already, so its first send begins with a lookup.
+    """
+    row = connection.execute(_RESTORED_AT).fetchone()
+    if row is None or to_milliseconds(signed_at) > row[0]:
+        return workflow
+    return replace(workflow, restored_at=from_milliseconds(row[0]))
+
+
+def _compare(
+    connection: sqlite3.Connection,
+    known: Workflow,
+    told: Workflow,
+    *,
+    number: int,
+    told_at: datetime,
+) -> Recorded:
+    different = differences(known.facts, told.facts)
+    if not different:
+        return Recorded(Receipt.DUPLICATE, number, known.workflow_id)
+    detail = f"notification {number}: {sentence(different)}"
+    ever_sent = connection.execute(_EVER_SENT, (known.workflow_id,)).fetchone() is not None
+    if conflict_holds(known, ever_sent=ever_sent):
+        wanted = {
+            "reason": HeldReason.CONFLICTING.value,
+            "detail": detail,
+            "at": to_milliseconds(told_at),
+            "workflow_id": known.workflow_id,
+        }
+        connection.execute(_HOLD, wanted)
+    else:
+        incident = Incident(IncidentKind.CONFLICTING_NOTIFICATION, told_at, detail)
+        add_incident(connection, known.workflow_id, incident)
+    facts = {"notification": str(number), **different}
+    entry = HistoryEntry(told_at, Actor.INTAKE, CONFLICTED, facts=facts)
+    add_history(connection, known.workflow_id, entry)
+    return Recorded(Receipt.RECORDED, number, known.workflow_id, conflict=True)
+
+
+def _typed(workflow_id: str | None) -> WorkflowId | None:
+    return None if workflow_id is None else WorkflowId(workflow_id)

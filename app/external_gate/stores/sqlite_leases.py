@@ -1,0 +1,123 @@
+"""Claiming workflows, and giving them back."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from external_gate.domain.clock import to_milliseconds
+from external_gate.domain.errors import BadInput, LeaseLost
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.workflow import Workflow
+from external_gate.stores.rows import milliseconds, workflow_from
+from external_gate.stores.sqlite_connection import select
+from external_gate.stores.sqlite_dossiers import dossiers_of, read_row
+from external_gate.stores.store import Dossier
+
+# A lease that still runs lies in the future (a CHECK keeps it so), hence outside of this range.
+CLAIMABLE = """
+SELECT * FROM workflows WHERE claimable_at <= :now ORDER BY claimable_at LIMIT :limit
+"""
+
+_LEASE = """
+UPDATE workflows
+SET fence = fence + 1, lease_until = :until, claimable_at = :until, lease_owner = :owner
+WHERE workflow_id = :workflow_id
+"""
+
+_RENEW = """
+UPDATE workflows
+SET lease_until = max(lease_until, :until), claimable_at = max(lease_until, :until)
+WHERE workflow_id = :workflow_id AND fence = :fence AND lease_until IS NOT NULL
+"""
+
+_IS_LOST = "SELECT 1 FROM workflows WHERE workflow_id = ? AND fence = ?"
+
+# What arrived meanwhile and was not read may not sleep longer than the lease would have lasted.
+_GIVE_BACK = """
+UPDATE workflows SET
+    claimable_at = CASE
+        WHEN hold_wanted IS NOT NULL OR EXISTS (
+            SELECT 1 FROM evidence
+            WHERE evidence.workflow_id = workflows.workflow_id AND number > evidence_read
+        ) THEN min(coalesce(:due_at, lease_until), lease_until)
+        ELSE :due_at
+    END,
+    lease_until = NULL,
+    lease_owner = NULL
+WHERE workflow_id = :workflow_id AND fence = :fence AND lease_until IS NOT NULL
+"""
+
+
+def claim(
+    connection: sqlite3.Connection, *, owner: str, now: datetime, lease: timedelta, limit: int
+) -> list[Dossier]:
+    """Lease what is due, oldest due first."""
+    rows = select(connection, CLAIMABLE, {"now": to_milliseconds(now), "limit": limit})
+    due = [workflow_from(row) for row in rows]
+    return _lease(connection, due, owner=owner, until=now + lease) if due else []
+
+
+def acquire(
+    connection: sqlite3.Connection,
+    workflow_id: WorkflowId,
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+) -> Dossier:
+    """Lease one workflow, due or not."""
+    row = read_row(connection, workflow_id)
+    if row is None:
+        raise BadInput(f"there is no workflow {workflow_id}")
+    if row["lease_until"] is not None and row["lease_until"] > to_milliseconds(now):
+        raise LeaseLost(f"{row['lease_owner']} works on {workflow_id}: try again in a moment")
+    (dossier,) = _lease(connection, [workflow_from(row)], owner=owner, until=now + lease)
+    return dossier
+
+
+def renew(
+    connection: sqlite3.Connection,
+    leases: Sequence[tuple[WorkflowId, int]],
+    *,
+    until: datetime,
+) -> frozenset[WorkflowId]:
+    """Prolong leases; one that was given back already is neither prolonged nor lost."""
+    lost = set()
+    for workflow_id, fence in leases:
+        wanted = {
+            "workflow_id": workflow_id,
+            "fence": fence,
+            "until": to_milliseconds(until),
+        }
+        if connection.execute(_RENEW, wanted).rowcount == 1:
+            continue
+        if connection.execute(_IS_LOST, (workflow_id, fence)).fetchone() is None:
+            lost.add(workflow_id)
+    return frozenset(lost)
+
+
+def give_back(
+    connection: sqlite3.Connection,
+    leases: Sequence[tuple[WorkflowId, int]],
+    *,
+    due_at: datetime | None,
+) -> None:
+    """End leases; those that were lost meanwhile are somebody else's and stay."""
+    for workflow_id, fence in leases:
+        wanted = {
+            "workflow_id": workflow_id,
+            "fence": fence,
+            "due_at": milliseconds(due_at),
+        }
+        connection.execute(_GIVE_BACK, wanted)
+
+
+def _lease(
+    connection: sqlite3.Connection, workflows: list[Workflow], *, owner: str, until: datetime
+) -> list[Dossier]:
+    lease = {"owner": owner, "until": to_milliseconds(until)}
+    rows = [{"workflow_id": workflow.workflow_id, **lease} for workflow in workflows]
+    connection.executemany(_LEASE, rows)
+    leased = [replace(workflow, fence=workflow.fence + 1) for workflow in workflows]
+    return dossiers_of(connection, leased)

@@ -1,0 +1,52 @@
+"""What is written beside a workflow, and what guards may know about everything else."""
+
+import sqlite3
+
+from external_gate.domain.clock import to_milliseconds
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.ledger import HistoryEntry, Incident, Ledger
+from external_gate.domain.workflow import Facts
+from external_gate.stores.ledger_rows import history_values
+
+_ADD_HISTORY = """
+INSERT INTO history (workflow_id, at, actor, event, reason, who, from_state, to_state, facts)
+VALUES (:workflow_id, :at, :actor, :event, :reason, :who, :from_state, :to_state, :facts)
+"""
+
+_ADD_INCIDENT = "INSERT INTO incidents (workflow_id, kind, at, detail) VALUES (?, ?, ?, ?)"
+
+INVOICE_TAKEN_BY = """
+SELECT workflow_id FROM workflows AS other
+WHERE invoice_id = :invoice_id AND workflow_id <> :workflow_id AND (
+    money_seen = 1 OR state IN ('paid', 'released', 'refunding')
+    OR EXISTS (
+        SELECT 1 FROM attempts
+        WHERE attempts.workflow_id = other.workflow_id AND closed = 0 AND sends > 0
+    )
+)
+ORDER BY received_at, workflow_id LIMIT 1
+"""
+
+
+def add_history(
+    connection: sqlite3.Connection, workflow_id: WorkflowId, entry: HistoryEntry
+) -> None:
+    """Append one line of history."""
+    connection.execute(_ADD_HISTORY, {"workflow_id": workflow_id, **history_values(entry)})
+
+
+def add_incident(
+    connection: sqlite3.Connection, workflow_id: WorkflowId, incident: Incident
+) -> None:
+    """Append one incident."""
+    row = (workflow_id, incident.kind.value, to_milliseconds(incident.at), incident.detail)
+    connection.execute(_ADD_INCIDENT, row)
+
+
+def read_ledger(connection: sqlite3.Connection, facts: Facts) -> Ledger:
+    """Read what guards may know, in the transaction that saves `charging`."""
+    if not facts.invoice_id:  # a notification that was not understood names no invoice
+        return Ledger()
+    asked = {"invoice_id": facts.invoice_id, "workflow_id": facts.workflow_id}
+    row = connection.execute(INVOICE_TAKEN_BY, asked).fetchone()
+    return Ledger(invoice_taken_by=None if row is None else WorkflowId(row[0]))

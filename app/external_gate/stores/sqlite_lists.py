@@ -1,0 +1,113 @@
+"""Listings, page by page, and counts; none of them grows with what has ended."""
+
+import sqlite3
+from collections import Counter
+
+from external_gate.domain.clock import from_milliseconds, to_milliseconds
+from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.workflow import ENDED, HeldReason, State, Workflow
+from external_gate.stores.documents import write_json
+from external_gate.stores.rows import Value, notification_from, workflow_from
+from external_gate.stores.sqlite_connection import select, select_one
+from external_gate.stores.store import Counts, Notification, WorkflowFilter
+
+UNFINISHED = "state NOT IN ('released', 'cancelled', 'refunded')"
+"""Word for word as in the partial index, or the planner does not see that it may use it."""
+
+_COUNTS = f"""
+SELECT state, held_reason, count(*) AS workflows, min(received_at) AS oldest
+FROM workflows WHERE {UNFINISHED} GROUP BY state, held_reason
+"""  # noqa: S608 - a constant of ours
+
+_INCIDENTS = "SELECT kind, count(*) AS incidents FROM incidents GROUP BY kind"
+
+_NOTIFICATION = "SELECT * FROM notifications WHERE number = ?"
+
+_NOTIFICATIONS = """
+SELECT * FROM notifications WHERE number < :before ORDER BY number DESC LIMIT :limit
+"""
+
+_FLAWED = """
+SELECT * FROM notifications
+WHERE number < :before AND flaw IS NOT NULL ORDER BY number DESC LIMIT :limit
+"""
+
+_ABOVE_EVERY_NUMBER = 2**63 - 1
+
+
+def list_workflows(connection: sqlite3.Connection, wanted: WorkflowFilter) -> list[Workflow]:
+    """List workflows, newest first."""
+    sql, asked = workflow_query(wanted)
+    return [workflow_from(row) for row in select(connection, sql, asked)]
+
+
+def workflow_query(wanted: WorkflowFilter) -> tuple[str, dict[str, Value]]:
+    """Write the question that a filter asks, from constant conditions alone."""
+    conditions = ["1"]
+    asked: dict[str, Value] = {"limit": wanted.limit}
+    if wanted.states:
+        conditions.append("state IN (SELECT value FROM json_each(:states))")
+        asked["states"] = write_json(sorted(wanted.states))
+        if not wanted.states & ENDED:
+            conditions.append(UNFINISHED)
+    if wanted.held_reasons:
+        conditions += [
+            "state = 'held'",
+            "held_reason IN (SELECT value FROM json_each(:reasons))",
+            UNFINISHED,
+        ]
+        asked["reasons"] = write_json(sorted(wanted.held_reasons))
+    if wanted.customer_id is not None:
+        conditions.append("customer_id = :customer_id")
+        asked["customer_id"] = wanted.customer_id
+    if wanted.since is not None:
+        conditions.append("received_at >= :since")
+        asked["since"] = to_milliseconds(wanted.since)
+    if wanted.with_incidents:
+        conditions.append("workflow_id IN (SELECT workflow_id FROM incidents)")
+    if wanted.before is not None:
+        conditions.append("(received_at, workflow_id) < (:before_at, :before_id)")
+        asked["before_at"] = to_milliseconds(wanted.before[0])
+        asked["before_id"] = wanted.before[1]
+    sql = (
+        f"SELECT * FROM workflows WHERE {' AND '.join(conditions)} "  # noqa: S608 - as said above
+        "ORDER BY received_at DESC, workflow_id DESC LIMIT :limit"
+    )
+    return sql, asked
+
+
+def read_counts(connection: sqlite3.Connection) -> Counts:
+    """Count unfinished workflows by state and reason, and all incidents by kind."""
+    by_state: Counter[State] = Counter()
+    held: Counter[HeldReason] = Counter()
+    oldest: dict[State, int] = {}
+    for row in select(connection, _COUNTS):
+        state = State(row["state"])
+        by_state[state] += row["workflows"]
+        oldest[state] = min(row["oldest"], oldest.get(state, row["oldest"]))
+        if state is State.HELD:
+            held[HeldReason(row["held_reason"])] += row["workflows"]
+    incidents = {
+        IncidentKind(row["kind"]): row["incidents"] for row in select(connection, _INCIDENTS)
+    }
+    return Counts(
+        by_state=dict(by_state),
+        oldest_by_state={state: from_milliseconds(at) for state, at in oldest.items()},
+        held=dict(held),
+        incidents=incidents,
+    )
+
+
+def list_notifications(
+    connection: sqlite3.Connection, *, limit: int, before: int | None, flawed: bool
+) -> list[Notification]:
+    """List kept notifications, newest first."""
+    asked = {"limit": limit, "before": _ABOVE_EVERY_NUMBER if before is None else before}
+    rows = select(connection, _FLAWED if flawed else _NOTIFICATIONS, asked)
+    return [notification_from(row) for row in rows]
+
+
+def read_notification(connection: sqlite3.Connection, number: int) -> Notification | None:
+    """Read one kept notification; None when there is none of that number."""
+    row = select_one(connection, _NOTIFICATION, (number,))
+    return None if row is None else notification_from(row)

@@ -1,0 +1,110 @@
+"""Rules that every store keeps in its transactions: pure, so that all databases agree."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+
+from external_gate.domain.errors import Broken
+from external_gate.domain.ledger import HistoryEntry
+from external_gate.domain.money import bare_currency
+from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
+from external_gate.stores.store import Change, HoldWanted
+
+RECORDED = "recorded"
+CONFLICTED = "conflicting_notification"
+RESTORED = "older_copy_found"
+"""Events that stores write into the history themselves."""
+
+_NEVER_SENT = frozenset({State.RECEIVED, State.READY})
+
+
+def beginning(workflow: Workflow, *, number: int, notification_id: str) -> HistoryEntry:
+    """Give the first line of a workflow's history."""
+    return HistoryEntry(
+        at=workflow.updated_at,
+        actor=Actor.INTAKE,
+        event=RECORDED,
+        reason=workflow.held_reason.value if workflow.held_reason else "",
+        to_state=workflow.state,
+        facts={"notification": str(number), "notification_id": notification_id},
+    )
+
+
+def differences(known: Facts, told: Facts) -> Mapping[str, str]:
+    """Tell in which facts two notifications of one workflow differ; none means that they agree.
+
+    Totals are compared by value and currencies however they are spelled.
+    """
+    ours, theirs = _comparable(known), _comparable(told)
+    return {
+        field.name: f"{getattr(known, field.name)} → {getattr(told, field.name)}"
+        for field in fields(Facts)
+        if getattr(ours, field.name) != getattr(theirs, field.name)
+    }
+
+
+def _comparable(facts: Facts) -> Facts:
+    return replace(facts, currency=bare_currency(facts.currency))
+
+
+def conflict_holds(known: Workflow, *, ever_sent: bool) -> bool:
+    """Whether other facts still stop the workflow; later they can only be an incident."""
+    return not ever_sent and known.verdict is None and known.state in _NEVER_SENT
+
+
+def sentence(different: Mapping[str, str]) -> str:
+    """Write differences for people."""
+    return "; ".join(f"{name}: {change}" for name, change in different.items())
+
+
+def check_path(state: State, change: Change) -> None:
+    """See that the history tells every move from the state that is stored to the new one (P8).
+
+    Raises `Broken` when it does not: a move that nobody can explain afterwards is a bug.
+    """
+    for entry in change.history:
+        if entry.from_state is None or entry.to_state is None:
+            continue
+        if entry.from_state is not state:
+            raise Broken(f"history tells a move from {entry.from_state}, but it is {state}")
+        state = entry.to_state
+    if state is not change.after.state:
+        raise Broken(
+            f"history ends in {state}, but the change in {change.after.state}: "
+            "write one entry for every move"
+        )
+
+
+def check_hold(hold_wanted: HeldReason | None, change: Change) -> None:
+    """Refuse a charge while a hold is wanted. Raises `HoldWanted`."""
+    if hold_wanted is not None and change.after.state is State.CHARGING:
+        raise HoldWanted(f"a hold is wanted ({hold_wanted}): hold it instead of charging")
+
+
+def standing_after(now: Workflow, change: Change, *, newest_evidence: int) -> Workflow:
+    """Give the workflow as a good save leaves it: what others wrote meanwhile is not overwritten.
+
+    A hold that was asked for stays until the workflow is held.
+    """
+    held = change.after.state is State.HELD
+    return replace(
+        change.after,
+        facts=now.facts,
+        received_at=now.received_at,
+        fence=now.fence,
+        hold_wanted=None if held else now.hold_wanted,
+        hold_wanted_detail="" if held else now.hold_wanted_detail,
+        evidence_read=newest_evidence,
+    )
+
+
+def claimable_after(now: Workflow, change: Change) -> datetime | None:
+    """Give when a workflow that is given back can be claimed: when it is due, as a rule.
+
+    At once when a hold was asked for that the decision had not read.
+    """
+    after = change.after
+    unread_hold = now.hold_wanted is not None and after.hold_wanted is None
+    if unread_hold and after.state is not State.HELD and not after.has_ended:
+        return after.updated_at
+    return after.due_at

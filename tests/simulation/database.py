@@ -1,0 +1,96 @@
+"""The database of a world: the product's own SQL on memory, whole or nothing, copied in no time."""
+
+import functools
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlite_utils import Database as SqliteUtils
+
+from external_gate.domain.clock import from_milliseconds
+from external_gate.stores import sqlite_marks
+from external_gate.stores.schema import migrate, shipped
+
+Result = TypeVar("Result")
+Stage = Callable[[sqlite3.Connection], Any]  # Any: each stage has its own result
+
+BEAT_SECONDS = 5.0
+"""How often a process raises the high-water mark, as the service does."""
+
+
+class Database:
+    """One database, and beside it the file with the latest heartbeat, which no restore replaces."""
+
+    def __init__(self) -> None:
+        self.connection = _opened(_template())
+        self.heartbeat_file: datetime | None = None
+
+    def commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
+        """Run a job; a stage that raises undoes itself alone, as in the store's writer."""
+        connection = self.connection
+        connection.execute("BEGIN")
+        try:
+            if first is not None:
+                self._run(first)
+            return self._run(stage)
+        finally:
+            connection.execute("COMMIT")
+
+    def _run(self, stage: Callable[[sqlite3.Connection], Result]) -> Result:
+        self.connection.execute("SAVEPOINT stage")
+        try:
+            result = stage(self.connection)
+        except Exception:
+            self.connection.execute("ROLLBACK TO stage")
+            self.connection.execute("RELEASE stage")
+            raise
+        self.connection.execute("RELEASE stage")
+        return result
+
+    def next_claimable(self) -> datetime | None:
+        """Give when something can be claimed next."""
+        (earliest,) = self.connection.execute(
+            "SELECT min(claimable_at) FROM workflows WHERE claimable_at IS NOT NULL"
+        ).fetchone()
+        return None if earliest is None else from_milliseconds(earliest)
+
+    def copy(self) -> bytes:
+        """Give a backup."""
+        return self.connection.serialize()
+
+    def replace(self, backup: bytes) -> bool:
+        """Put a backup in the place of the database; true when opening finds it out."""
+        self.connection.close()
+        self.connection = _opened(backup)
+        beside = self.heartbeat_file
+        mark = sqlite_marks.high_water(self.connection)
+        if beside is None or (mark is not None and beside <= mark):
+            return False
+        at = beside
+
+        def found_out(connection: sqlite3.Connection) -> None:
+            sqlite_marks.mark_restored(connection, at)
+            sqlite_marks.raise_high_water(connection, at)
+
+        self.commit(found_out, None)
+        return True
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@functools.cache
+def _template() -> bytes:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(SqliteUtils(connection, execute_plugins=False), shipped("sqlite"))
+    image = connection.serialize()
+    connection.close()
+    return image
+
+
+def _opened(image: bytes) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+    connection.deserialize(image)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection

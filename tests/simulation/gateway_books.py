@@ -1,0 +1,353 @@
+"""A gateway as it really is: it keeps the money's ground truth and is exactly its class."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from external_gate.domain.charge import Cancel, Charge, Idempotency, KeyStores
+from external_gate.domain.money import Money
+from external_gate.domain.outcome import (
+    Answer,
+    Declined,
+    DeclineKind,
+    Misconfigured,
+    NotFound,
+    Pending,
+    Succeeded,
+    TooLate,
+    Undone,
+    UndoPending,
+    UndoUnknown,
+    Unknown,
+)
+from tests.simulation.chances import Chances
+from tests.simulation.gateway_kinds import GatewayKind
+from tests.simulation.timeline import Timeline
+from tests.simulation.truth import HAD_MONEY, Place, Truth, Try
+from tests.simulation.virtual_loop import VirtualLoop
+
+Reply = Callable[[Answer], None]
+Notify = Callable[[str, Answer], None]
+
+SLOWEST_SECONDS = 3.0
+"""How long a charge is worked on at most, when its time budget allows."""
+
+NEVER_DECIDES = 0.15
+TURNS_LATE = 0.35
+
+
+@dataclass(eq=False)
+class Account:
+    """What the gateway keeps under one key or reference."""
+
+    tries: list[Try] = field(default_factory=list)
+    """In order, without those that the key's window has outlived."""
+    everything: list[Try] = field(default_factory=list)
+    since: float = 0.0
+    body: bytes = b""
+    burnt: bool = False
+    first_answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A charge request at the gateway's door."""
+
+    charge: Charge
+    body: bytes
+    finish_by: float
+    """When its effect has happened at the latest: the request timeout after its send."""
+    proxied: bool = False
+    """Whether a proxy on the way repeats it at once when it is declined."""
+
+
+class GatewayBooks:
+    """One gateway: charges, lookups and undos at its door; its money in its books."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: GatewayKind,
+        *,
+        loop: VirtualLoop,
+        chances: Chances,
+        truth: Truth,
+        timeline: Timeline,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.accounts: dict[str, Account] = {}
+        self.undecided = 0
+        """How many things will still become true by themselves."""
+        self.notify: Notify = lambda _key, _answer: None
+        self._capabilities = kind.capabilities
+        self._loop = loop
+        self._chances = chances
+        self._truth = truth
+        self._timeline = timeline
+        self._number = 0
+
+    def charge(self, arrived: Arrived, reply: Reply) -> None:
+        """Take a charge request in; replies now or a little later."""
+        if self._chances.strikes("error_before_effect"):
+            reply(Unknown("500 before anything was done"))
+            return
+        if self._chances.strikes("busy"):
+            reply(Unknown("429"))
+            return
+        account = self._account(str(arrived.charge.attempt_key))
+        known = self._recognised(account)
+        if account.burnt:
+            reply(Declined(code="cancelled"))
+        elif known is not None and account.body != arrived.body:
+            reply(Unknown("409: the key came with another body"))
+        elif known is not None and known.place is Place.PROCESSING:
+            self._chances.struck["in_flight_409"] += 1
+            reply(Unknown("409: in flight"))
+        elif known is not None:
+            reply(self._repeat(account, known))
+        elif self._chances.strikes("refused_us"):
+            reply(Misconfigured("the api key is unknown"))
+        else:
+            self._begin(account, arrived, reply)
+
+    def lookup(self, key: str, reply: Reply) -> None:
+        """Tell what became of a key."""
+        if self._chances.strikes("error_before_effect"):
+            reply(Unknown("500"))
+            return
+        account = self._account(key)
+        now = self._loop.time()
+        seen = [
+            one
+            for one in account.everything
+            if one.place is not Place.PROCESSING and one.visible_at <= now
+        ]
+        best = next((one for one in seen if one.place in HAD_MONEY), seen[-1] if seen else None)
+        if best is not None:
+            reply(self._tell(best))
+        elif account.burnt:
+            reply(Declined(code="cancelled"))
+        else:
+            reply(NotFound(conclusive=self.kind.conclusive))
+
+    def cancel(self, charge: Charge, reply: Reply) -> None:
+        """Stop a charge that took no money."""
+        if self._chances.strikes("error_before_effect"):
+            reply(UndoUnknown("500"))
+            return
+        answer = self._cancel(str(charge.attempt_key), charge.workflow_id)
+        reply(UndoUnknown("500") if self._chances.strikes("error_after_effect") else answer)
+
+    def refund(self, key: str, charge_id: str | None, reply: Reply) -> None:
+        """Give a charge back."""
+        if self._chances.strikes("error_before_effect"):
+            reply(UndoUnknown("500"))
+            return
+        answer = self._refund(key, charge_id)
+        reply(UndoUnknown("500") if self._chances.strikes("error_after_effect") else answer)
+
+    def has_nothing(self, workflow_id: str) -> bool:
+        """Tell a person who looks by hand whether nothing was ever seen of a workflow."""
+        return not any(
+            one.workflow_id == workflow_id
+            for account in self.accounts.values()
+            for one in account.everything
+        )
+
+    def _account(self, key: str) -> Account:
+        account = self.accounts.setdefault(key, Account(since=self._loop.time()))
+        age = timedelta(seconds=self._loop.time() - account.since)
+        if account.tries and age >= self._capabilities.window:
+            account.tries = [t for t in account.tries if t.place is Place.PROCESSING]
+            account.first_answer = None
+        return account
+
+    def _recognised(self, account: Account) -> Try | None:
+        """Give the try that a repeat of its key finds."""
+        if self._capabilities.idempotency is Idempotency.NONE or not account.tries:
+            return None
+        newest = account.tries[-1]
+        if newest.place is Place.PROCESSING:
+            return newest
+        if self._capabilities.key_stores is KeyStores.EVERY_ANSWER:
+            return newest
+        accepted = HAD_MONEY | {Place.PENDING}
+        return next((one for one in account.tries if one.place in accepted), None)
+
+    def _repeat(self, account: Account, known: Try) -> Answer:
+        if self._capabilities.key_stores is KeyStores.NOTHING:
+            return Unknown("duplicate reference")
+        if account.first_answer is not None:
+            return account.first_answer
+        return self._tell(known)
+
+    def _begin(self, account: Account, arrived: Arrived, reply: Reply) -> None:
+        now = self._loop.time()
+        if not account.tries:
+            account.since = now
+            account.body = arrived.body
+        one = self._new_try(account, arrived.charge)
+        seconds = min(arrived.finish_by - now, self._chances.between(0, SLOWEST_SECONDS))
+        self._loop.later(max(0.0, seconds), self._finish, account, one, arrived, reply)
+
+    def _new_try(self, account: Account, charge: Charge) -> Try:
+        self._number += 1
+        one = Try(
+            f"{self.name}-{self._number}",
+            str(charge.attempt_key),
+            charge.workflow_id,
+            charge.amount,
+        )
+        account.tries.append(one)
+        account.everything.append(one)
+        self._truth.fates[charge.workflow_id].tries.append(one)
+        return one
+
+    def _finish(self, account: Account, one: Try, arrived: Arrived, reply: Reply) -> None:
+        if one.place is Place.PROCESSING:
+            self._decide(one)
+            if one.place is Place.DECLINED and arrived.proxied:
+                self._timeline.tell(self.name, "a proxy repeats the declined {}", one.charge_id)
+                visible_at = one.visible_at
+                one = self._new_try(account, arrived.charge)
+                self._decide(one)
+                one.visible_at = visible_at
+        answer: Answer = self._tell(one)
+        if self._chances.strikes("error_after_effect"):
+            answer = Unknown("500 after the effect")
+        if self.kind.replays_first_answer or (
+            self.kind.stores_failures and isinstance(answer, Unknown)
+        ):
+            account.first_answer = answer
+        reply(answer)
+
+    def _decide(self, one: Try) -> None:
+        lag = self._capabilities.visibility_lag.total_seconds()
+        one.visible_at = self._loop.time() + self._chances.between(0, lag)
+        draw = self._chances.random.random()
+        if self.kind.asynchronous and draw < 0.45:
+            self._suspend(one)
+        elif draw < 0.75:
+            self._take(one)
+        else:
+            self._decline(one, soft=draw < 0.9)
+
+    def _suspend(self, one: Try) -> None:
+        one.place = Place.PENDING
+        one.needs_customer = self.kind.asks_customers and self._chances.random.random() < 0.2
+        self._timeline.tell(self.name, "{} of {} is pending", one.charge_id, one.key)
+        if self.kind.may_never_decide and self._chances.random.random() < NEVER_DECIDES:
+            return
+        settles = self._capabilities.settles_at_most.total_seconds()
+        self._eventually(self._chances.between(0, settles), self._settle, one)
+
+    def _settle(self, one: Try) -> None:
+        if one.place is not Place.PENDING:
+            return
+        if self._chances.random.random() < 0.6:
+            self._take(one)
+        else:
+            self._decline(one, soft=self._chances.random.random() < 0.5)
+        self.notify(one.key, self._tell(one))
+
+    def _take(self, one: Try) -> None:
+        if self._chances.strikes("wrong_amount"):
+            one.amount = Money(one.amount.minor - 1, one.amount.currency)
+        one.place = Place.TAKEN
+        self._timeline.tell(self.name, "{} of {} took {}", one.charge_id, one.key, one.amount)
+        self._truth.money_taken(one)
+        if self._chances.strikes("reversal"):
+            self._eventually(self._chances.spread(60, 2e5), self._reverse, one)
+        self._perhaps_notify(one)
+
+    def _decline(self, one: Try, *, soft: bool) -> None:
+        one.place, one.soft = Place.DECLINED, soft
+        self._timeline.tell(self.name, "{} of {} was declined", one.charge_id, one.key)
+        late = self._capabilities.failed_is_final_after.total_seconds()
+        if late and self._chances.random.random() < TURNS_LATE:
+            self._eventually(self._chances.between(0, late * 0.999), self._turn, one)
+        elif self._chances.strikes("changes_its_mind"):
+            self._eventually(self._chances.spread(1, 2e5), self._break_its_word, one)
+        self._perhaps_notify(one)
+
+    def _turn(self, one: Try) -> None:
+        if one.place is Place.DECLINED:
+            self._take(one)
+            self.notify(one.key, self._tell(one))
+
+    def _break_its_word(self, one: Try) -> None:
+        """A decline that was final takes money after all: only an incident can follow."""
+        if one.place is Place.DECLINED:
+            self._truth.fates[one.workflow_id].gateway_broke_its_word = True
+            self._timeline.tell(self.name, "breaks its word about {}", one.charge_id)
+            self._turn(one)
+
+    def _reverse(self, one: Try) -> None:
+        if one.place is Place.TAKEN:
+            one.place = Place.REVERSED
+            self._timeline.tell(self.name, "{} was reversed", one.charge_id)
+            self.notify(one.key, self._tell(one))
+
+    def _cancel(self, key: str, workflow_id: str) -> Answer:
+        account = self._account(key)
+        places = {one.place for one in account.everything}
+        if places & HAD_MONEY:
+            return TooLate("money was taken")
+        if Place.PROCESSING in places:
+            return UndoUnknown("in flight")
+        open_tries = [one for one in account.everything if one.place is Place.PENDING]
+        if self._capabilities.cancel is Cancel.BY_CHARGE and not open_tries:
+            return TooLate("nothing is open") if places else UndoUnknown("no such charge")
+        for one in open_tries:
+            one.place = Place.CANCELLED
+        if self._capabilities.cancel is Cancel.BY_KEY:
+            account.burnt = True
+            self._truth.fates[workflow_id].burnt += 1
+        self._timeline.tell(self.name, "{} was cancelled", key)
+        return Undone()
+
+    def _refund(self, key: str, charge_id: str | None) -> Answer:
+        tries = self._account(key).everything
+        wanted = [one for one in tries if one.charge_id == charge_id] or tries
+        if any(one.place is Place.REFUNDED for one in wanted):
+            return Undone()
+        for one in wanted:
+            if one.place is Place.TAKEN:
+                if self._chances.random.random() < 0.25:
+                    self._eventually(self._chances.spread(1, 1e4), self._give_back, one)
+                    return UndoPending()
+                self._give_back(one)
+                return Undone()
+        return TooLate("no money is here")
+
+    def _give_back(self, one: Try) -> None:
+        if one.place is Place.TAKEN:
+            one.place = Place.REFUNDED
+            self._timeline.tell(self.name, "{} was refunded", one.charge_id)
+
+    def _tell(self, one: Try) -> Answer:
+        match one.place:
+            case Place.TAKEN | Place.REFUNDED:
+                return Succeeded(one.charge_id, one.amount, reference=one.key)
+            case Place.PENDING:
+                poll = timedelta(hours=1) if self._number % 2 else None
+                return Pending(one.charge_id, poll, needs_customer=one.needs_customer)
+            case Place.DECLINED:
+                kind = DeclineKind.SOFT if one.soft else DeclineKind.HARD
+                return Declined(kind, code="declined", charge_id=one.charge_id)
+            case _:
+                return Declined(code=str(one.place), charge_id=one.charge_id)
+
+    def _perhaps_notify(self, one: Try) -> None:
+        if self._chances.random.random() < 0.3:
+            self.notify(one.key, self._tell(one))
+
+    def _eventually(self, seconds: float, become: Callable[[Try], None], one: Try) -> None:
+        self.undecided += 1
+
+        def happen() -> None:
+            self.undecided -= 1
+            become(one)
+
+        self._loop.later(seconds, happen)

@@ -1,0 +1,161 @@
+"""The adapter between the engine and a simulated gateway: a network that loses, repeats, delays."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, KeyStores, SentCharge
+from external_gate.domain.clock import HighWater
+from external_gate.domain.errors import Refused
+from external_gate.domain.outcome import (
+    Answer,
+    NotFound,
+    NotSent,
+    Outcome,
+    Undo,
+    UndoUnknown,
+    Unknown,
+)
+from external_gate.gateways.gateway import GatewayNotice
+from tests.simulation.gateway_books import Arrived, GatewayBooks, Reply
+from tests.simulation.process import Process
+from tests.simulation.world import World
+
+HANGS_SECONDS = 300.0
+"""An adapter that forgets its own timeout: longer than any lease."""
+
+
+class GatewayEdge:
+    """One process's way to one gateway."""
+
+    def __init__(self, world: World, process: Process, books: GatewayBooks) -> None:
+        self._world = world
+        self._process = process
+        self._books = books
+        self._who = f"{process.name}→{books.name}"
+        self.high_water = HighWater()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._books.kind.capabilities
+
+    def build(self, charge: Charge) -> bytes:
+        body = {
+            "key": charge.attempt_key,
+            "amount": str(charge.amount),
+            "payer": charge.payer.customer,
+            "version": self._world.adapter_version,
+        }
+        return json.dumps(body).encode()
+
+    async def charge(self, request: ChargeRequest) -> Outcome:
+        await self._process.edge("before the charge")
+        chances, loop = self._world.chances, self._world.loop
+        if self._process.clock.now() >= request.not_after:
+            self._tell("did not send {}: its deadline has passed", request.charge.attempt_key)
+            return NotSent("send deadline passed")
+        if chances.strikes("not_sent"):
+            return NotSent("connection refused")
+        # Nothing is awaited between the look at the deadline and the send: a request that starts
+        # in time is what the promises rest on.
+        self._world.truth.fates[request.charge.workflow_id].sends += 1
+        self._tell("sends {}", request.charge.attempt_key)
+        finish_by = loop.time() + self._timeout
+        proxied = self._may_be_proxied() and chances.strikes("duplicate_request")
+        arrived = Arrived(request.charge, request.body, finish_by, proxied)
+        if self._may_be_repeated() and chances.strikes("duplicate_request"):
+            repeat = Arrived(request.charge, request.body, finish_by)
+            delay = chances.between(0, self._timeout * 0.9)
+            loop.later(delay, self._books.charge, repeat, _to_nobody)
+        answer = await self._exchange(lambda reply: self._books.charge(arrived, reply), "charge")
+        return answer  # type: ignore[return-value]  # the books answer a charge with an outcome
+
+    async def lookup(self, sent: SentCharge) -> Outcome | NotFound:
+        await self._process.edge("before a lookup")
+        key = str(sent.charge.attempt_key)
+        answer = await self._exchange(lambda reply: self._books.lookup(key, reply), "lookup")
+        return answer  # type: ignore[return-value]  # as above
+
+    async def cancel(self, sent: SentCharge) -> Undo:
+        await self._process.edge("before a cancel")
+        answer = await self._exchange(
+            lambda reply: self._books.cancel(sent.charge, reply), "cancel"
+        )
+        return _undo(answer)
+
+    async def refund(self, sent: SentCharge) -> Undo:
+        await self._process.edge("before a refund")
+        key = str(sent.charge.attempt_key)
+        answer = await self._exchange(
+            lambda reply: self._books.refund(key, sent.charge_id, reply), "refund"
+        )
+        return _undo(answer)
+
+    def parse_notification(
+        self, headers: Mapping[str, str], body: bytes, url: str
+    ) -> Sequence[GatewayNotice]:
+        raise Refused("notices come over another way in this world")
+
+    @property
+    def _timeout(self) -> float:
+        return self.capabilities.request_timeout.total_seconds()
+
+    def _may_be_repeated(self) -> bool:
+        """Whether a repeat by the network is harmless by the gateway's own promise."""
+        stores = self.capabilities.key_stores
+        return stores is KeyStores.EVERY_ANSWER and self.capabilities.window > timedelta(minutes=1)
+
+    def _may_be_proxied(self) -> bool:
+        late = self.capabilities.failed_is_final_after
+        return self.capabilities.key_stores is KeyStores.SUCCESS_ONLY and not late
+
+    async def _exchange(self, serve: Callable[[Reply], None], name: str) -> Answer:
+        chances, loop = self._world.chances, self._world.loop
+        if chances.strikes("adapter_raises"):
+            raise RuntimeError("a bug in the adapter, before or after the effect: nobody knows")
+        replied: asyncio.Future[Answer] = loop.create_future()
+
+        def reply(answer: Answer) -> None:
+            self._tell("{} answered {}", name, answer)
+            if not replied.done():
+                replied.set_result(answer)
+
+        if not chances.strikes("lost_request"):
+            late = chances.strikes("late_request")
+            delay = chances.between(0.5, 0.9) * self._timeout if late else chances.between(0, 0.3)
+            loop.later(delay, serve, reply)
+        answer = await self._wait_for(replied, name)
+        self.high_water.observe(loop.true_time())
+        await self._process.edge(f"after the {name}")
+        if chances.strikes("adapter_raises"):
+            raise RuntimeError("a bug in the adapter, after the effect")
+        if chances.strikes("adapter_garbage"):
+            return None  # type: ignore[return-value]  # an adapter that forgets to answer
+        return answer
+
+    async def _wait_for(self, replied: "asyncio.Future[Answer]", name: str) -> Answer:
+        chances = self._world.chances
+        hangs = chances.strikes("hang")
+        lost = hangs or chances.strikes("lost_answer")
+        waited: asyncio.Future[Answer] = self._world.loop.create_future() if lost else replied
+        limit = HANGS_SECONDS if hangs else self._timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await waited
+        except TimeoutError:
+            self._tell("{} timed out", name)
+            return Unknown("timeout")
+
+    def _tell(self, what: str, *about: object) -> None:
+        self._world.timeline.tell(self._who, what, *about)
+
+
+def _undo(answer: Answer) -> Undo:
+    if isinstance(answer, Unknown):
+        return UndoUnknown(answer.cause)
+    return answer  # type: ignore[return-value]  # the books answer an undo with an undo
+
+
+def _to_nobody(_answer: Answer) -> None:
+    """A repeated request is answered to whoever repeated it."""

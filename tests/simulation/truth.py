@@ -1,0 +1,152 @@
+"""What is really true about money and words, beside what anybody believes; P1 to P6 against it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.simulation.timeline import Timeline
+
+from external_gate.domain.money import Money
+from external_gate.domain.workflow import Verdict
+
+
+class PromiseBroken(Exception):
+    """A promise of design §2 does not hold in this world."""
+
+    def __init__(self, promise: str, sentence: str) -> None:
+        super().__init__(f"{promise}: {sentence}")
+        self.promise = promise
+
+
+class Place(StrEnum):
+    """Where one try to take money is, at the gateway."""
+
+    PROCESSING = "processing"
+    DECLINED = "declined"
+    PENDING = "pending"
+    TAKEN = "taken"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    REVERSED = "reversed"
+
+
+GIVEN_BACK = frozenset({Place.REFUNDED, Place.REVERSED})
+HAD_MONEY = GIVEN_BACK | {Place.TAKEN}
+
+
+@dataclass(eq=False)
+class Try:
+    """One try to take a payer's money, in a gateway's books."""
+
+    charge_id: str
+    key: str
+    workflow_id: str
+    amount: Money
+    place: Place = Place.PROCESSING
+    soft: bool = False
+    needs_customer: bool = False
+    visible_at: float = 0.0
+
+
+@dataclass(eq=False)
+class Fate:
+    """Everything that is true about one workflow."""
+
+    workflow_id: str
+    invoice_id: str
+    amount: Money
+    tries: list[Try] = field(default_factory=list)
+    sends: int = 0
+    """Charge requests that left a machine of ours."""
+    burnt: int = 0
+    """Keys that were cancelled before they were ever used."""
+    refused_by_guard: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
+    """What was told to Metronome, in this order, whether it arrived or not."""
+    persons: set[Verdict] = field(default_factory=set)
+    """What persons have decided with evidence; then they answer for it."""
+    acknowledged: bool = False
+    gateway_broke_its_word: bool = False
+
+    def took_money(self) -> list[Try]:
+        """Give every try that ever took money."""
+        return [one for one in self.tries if one.place in HAD_MONEY]
+
+    def keeps_money(self) -> list[Try]:
+        """Give every try whose money was not given back."""
+        return [one for one in self.tries if one.place is Place.TAKEN]
+
+
+class Truth:
+    """Judges every effect at the moment at which it happens."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.fates: dict[str, Fate] = {}
+        self.broken: list[PromiseBroken] = []
+        self.forgotten_verdicts = False
+        """Whether a restored database may have forgotten what was told to Metronome."""
+        self.checks: Counter[str] = Counter()
+        self._timeline = timeline
+
+    def breaks(self, promise: str, sentence: str) -> None:
+        """Record that a promise does not hold; the world ends at its next step."""
+        self._timeline.tell("PROMISE", "{} BROKEN: {}", promise, sentence)
+        self.broken.append(PromiseBroken(promise, sentence))
+
+    def must(self, promise: str, holds: bool, sentence: str) -> None:
+        """Count a check of a promise, and record when it does not hold."""
+        self.checks[promise] += 1
+        if not holds:
+            self.breaks(promise, sentence)
+
+    def money_taken(self, one: Try) -> None:
+        """P2 and P4: at most one success per workflow and invoice, and none after `failed`."""
+        fate = self.fates[one.workflow_id]
+        if fate.gateway_broke_its_word:
+            return
+        same_invoice = [
+            other
+            for known in self.fates.values()
+            if known.invoice_id == fate.invoice_id and not known.gateway_broke_its_word
+            for other in known.took_money()
+        ]
+        self.must("P2", len(fate.took_money()) <= 1, f"{fate.workflow_id} was charged twice")
+        self.must("P2", len(same_invoice) <= 1, f"{fate.invoice_id} was paid twice")
+        told_failed = Verdict.FAILED in fate.verdicts and Verdict.FAILED not in fate.persons
+        self.must("P4", not told_failed, f"{fate.workflow_id} was charged after `failed`")
+
+    def release_sent(self, workflow_id: str, verdict: Verdict, *, durable: bool) -> None:
+        """P3 to P6: what is told to Metronome is proven, decided for good, and no excuse."""
+        fate = self.fates[workflow_id]
+        self.must("P5", durable, f"{verdict} of {workflow_id} was sent before it was decided")
+        if verdict is Verdict.PAID:
+            self._paid_sent(fate)
+        else:
+            self._failed_sent(fate)
+        fate.verdicts.append(verdict)
+
+    def _paid_sent(self, fate: Fate) -> None:
+        right = any(one.amount == fate.amount for one in fate.took_money())
+        by_person = Verdict.PAID in fate.persons
+        self.must("P3", right or by_person, f"`paid` of {fate.workflow_id} without its money")
+        turned = Verdict.FAILED in fate.verdicts
+        forgotten = self.forgotten_verdicts and bool(fate.persons)
+        excused = fate.gateway_broke_its_word or forgotten
+        self.must("P5", not turned or excused, f"{fate.workflow_id} turned from failed to paid")
+
+    def _failed_sent(self, fate: Fate) -> None:
+        by_person = Verdict.FAILED in fate.persons or fate.gateway_broke_its_word
+        keeps = fate.keeps_money()
+        self.must("P4", not keeps or by_person, f"`failed` of {fate.workflow_id}, money taken")
+        given_back = bool(fate.took_money()) and not keeps
+        turned = Verdict.PAID in fate.verdicts
+        forgotten = self.forgotten_verdicts and bool(fate.persons)
+        self.must(
+            "P5",
+            not turned or given_back or forgotten,
+            f"{fate.workflow_id} turned from paid to failed",
+        )
+        refused = fate.refused_by_guard and not fate.sends
+        dead = any(one.place in {Place.DECLINED, Place.CANCELLED} for one in fate.tries)
+        reason = refused or dead or given_back or bool(fate.burnt) or by_person
+        self.must("P6", reason, f"`failed` of {fate.workflow_id} although nobody declined")

@@ -1,0 +1,52 @@
+"""What everybody in a simulated world shares: time, chance, the truth and the database."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tests.simulation.chances import Chances
+from tests.simulation.database import Database
+from tests.simulation.timeline import Timeline
+from tests.simulation.truth import Truth
+from tests.simulation.virtual_loop import VirtualLoop
+
+
+@dataclass
+class World:
+    """One world of one seed."""
+
+    loop: VirtualLoop
+    chances: Chances
+    timeline: Timeline
+    truth: Truth
+    database: Database
+    over: bool = False
+    """Set at the end: every wait is given up."""
+    adapter_version: int = 1
+    database_down_until: float = 0.0
+    barred: set[str] = field(default_factory=set)
+    """Workflows that the refusing guard refuses from now on."""
+    committed: Callable[[], None] = lambda: None
+    """Called after every commit, so that workers wake when something becomes due."""
+    waiters: list["asyncio.Future[None]"] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, seed: int, loop: VirtualLoop) -> "World":
+        """Give the world of a seed, empty."""
+        timeline = Timeline(loop.time)
+        return cls(loop, Chances(seed), timeline, Truth(timeline), Database())
+
+    async def never(self) -> None:
+        """Wait for ever: whoever is dead goes no further."""
+        if self.over:
+            raise asyncio.CancelledError
+        await self.loop.create_future()
+
+    @property
+    def database_is_down(self) -> bool:
+        return self.loop.time() < self.database_down_until
+
+    def true_age(self, since: float) -> timedelta:
+        """Give how long ago something was."""
+        return timedelta(seconds=self.loop.time() - since)

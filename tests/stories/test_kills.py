@@ -1,0 +1,154 @@
+"""`kill -9`, `kill -STOP`, SIGTERM, a second process: same result, one charge per workflow."""
+
+import os
+import random
+import shutil
+import signal
+import time
+
+import httpx
+import pytest
+from tests.stories.players import Account, Json, Players, answers, until
+
+from external_gate.gateways.sandbox import charges_by_workflow
+
+CHARGED_ONCE = 1
+
+
+def captures(cast: Players) -> dict[str, int]:
+    return {w: sum(keys.values()) for w, keys in charges_by_workflow(cast.books).items()}
+
+
+def all_in(metronome: Account, state: str) -> list[Json] | None:
+    found: list[Json] = metronome.books()["workflows"]
+    return found if all(w["state"] == state for w in found) else None
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_every_workflow_is_charged_once(
+    cast: Players, metronome: Account
+) -> None:
+    seed = int(os.environ.get("STORY_SEED", "20261122"))
+    chance = random.Random(seed)  # noqa: S311 - moments, not secrets
+    cast.start_service()
+    for _ in range(4):
+        metronome.reach("pm_ok")
+        metronome.reach("pm_timeout_charged")
+        time.sleep(chance.uniform(0.0, 0.6))  # the moment of the kill is what is tested
+        cast.kill("service")
+        cast.start_service()
+        metronome.control("clock", advance_seconds=900)
+
+    until(lambda: all_in(metronome, "COMMITTED"), f"seed {seed}: {metronome.books()['workflows']}")
+
+    opened = [w["workflow_id"] for w in metronome.books()["workflows"]]
+    assert captures(cast) == dict.fromkeys(opened, CHARGED_ONCE), f"seed {seed}"
+
+
+@pytest.mark.slow
+def test_stopped_past_its_lease_in_mid_charge_and_continued(
+    cast: Players, metronome: Account
+) -> None:
+    cast.start_service()
+    workflow = metronome.reach("pm_ok")
+    until(lambda: captures(cast) or None, "no charge was begun")
+    cast.signal("service", signal.SIGSTOP)
+    time.sleep(5)  # the lease of 4 s runs out while the process sleeps
+    cast.signal("service", signal.SIGCONT)
+
+    metronome.ended(workflow, "COMMITTED")
+
+    assert captures(cast) == {workflow["workflow_id"]: CHARGED_ONCE}
+
+
+@pytest.mark.slow
+def test_sigterm_turns_readiness_red_finishes_the_charge_and_ends_with_0(
+    cast: Players, metronome: Account
+) -> None:
+    service = cast.start_service()
+    workflow = metronome.reach("pm_ok")
+    until(lambda: captures(cast) is not None and charging(cast, workflow), "no charge was begun")
+
+    cast.signal("service", signal.SIGTERM)
+    red = httpx.get(f"{cast.service_url}/readyz", timeout=2)
+    alive = httpx.get(f"{cast.service_url}/livez", timeout=2)
+
+    assert (red.status_code, alive.status_code) == (503, 200)
+    assert service.wait(timeout=20) == 0
+    assert captures(cast) == {workflow["workflow_id"]: CHARGED_ONCE}
+    cast.start_service()
+    metronome.ended(workflow, "COMMITTED")
+    assert captures(cast) == {workflow["workflow_id"]: CHARGED_ONCE}
+
+
+def charging(cast: Players, workflow: Json) -> bool:
+    shown = cast.command("workflows", "show", workflow["workflow_id"], "--json").stdout
+    return '"state": "received"' not in shown and '"state"' in shown
+
+
+def test_a_second_service_on_the_same_file_is_refused(cast: Players) -> None:
+    cast.start_service()
+    other = cast.config.with_name("other.toml")
+    text = cast.config.read_text().replace(f"port = {cast.service_port}", "port = 0")
+    other.write_text(text)
+
+    second = cast.start("second", "-m", "external_gate", "serve", "--config", str(other))
+
+    assert second.wait(timeout=20) == 2
+    assert "gate.db" in cast.log("second")
+    assert answers(f"{cast.service_url}/readyz")
+
+
+def test_a_taken_port_is_wrong_configuration(cast: Players) -> None:
+    cast.start_service()
+    other = cast.config.with_name("other.toml")
+    other.write_text(cast.config.read_text().replace("gate.db", "other.db"))
+
+    second = cast.start("second", "-m", "external_gate", "serve", "--config", str(other))
+
+    assert second.wait(timeout=20) == 2
+    assert "server.port" in cast.log("second")
+
+
+@pytest.mark.slow
+def test_a_restored_older_database_charges_nobody_again(cast: Players, metronome: Account) -> None:
+    """The copy was taken while the workflow waited; the charge happened afterwards."""
+    cast.write_config(more="[guards]\npaused = true")
+    cast.start_service()
+    workflow = metronome.reach("pm_ok")
+    until(
+        lambda: (
+            '"state": "ready"'
+            in cast.command("workflows", "show", workflow["workflow_id"], "--json").stdout
+        ),
+        "the workflow does not wait for the switch",
+    )
+    cast.kill("service")
+    copy = cast.folder / "backup"
+    copy.mkdir()
+    for name in ("gate.db", "gate.db-wal"):
+        if (cast.folder / name).exists():
+            shutil.copy2(cast.folder / name, copy / name)
+    cast.write_config()
+    cast.start_service()
+    cast.command("workflows", "hold", workflow["workflow_id"], "--as", "me", "--reason", "now")
+    cast.command("workflows", "retry", workflow["workflow_id"], "--as", "me", "--reason", "now")
+    metronome.control("faults", on="release", kind="drop_before", times=1000)
+    until(lambda: captures(cast).get(workflow["workflow_id"]), "nothing was charged")
+    time.sleep(6)  # one heartbeat: the mark beside the file is now later than the copy's
+    cast.kill("service")
+
+    for name in ("gate.db", "gate.db-wal", "gate.db-shm"):
+        (cast.folder / name).unlink(missing_ok=True)
+        if (copy / name).exists():
+            shutil.copy2(copy / name, cast.folder / name)
+    httpx.delete(
+        f"{cast.emulator_url}/_emulator/faults", headers={"Authorization": "Bearer story-token"}
+    ).raise_for_status()
+    cast.start_service()
+    cast.command("workflows", "hold", workflow["workflow_id"], "--as", "me", "--reason", "now")
+    cast.command("workflows", "retry", workflow["workflow_id"], "--as", "me", "--reason", "now")
+
+    metronome.ended(workflow, "COMMITTED")
+    assert captures(cast) == {workflow["workflow_id"]: CHARGED_ONCE}
+    assert "restored" in cast.log("service")
