@@ -165,11 +165,23 @@ class _PayerTable:
 
 
 def make_gateways(settings: Settings, caller: HttpxCaller, clock: Clock) -> Mapping[str, Gateway]:
-    """Make every configured gateway, by its name in the configuration."""
-    return {
+    """Make every configured gateway, by its name in the configuration.
+
+    Raises `Broken` for one whose calls may outlast the lease or the drain: whoever takes over must
+    find them over.
+    """
+    gateways = {
         name: registry.make(gateway.adapter, gateway.settings, Surroundings(name, caller, clock))
         for name, gateway in settings.gateways.items()
     }
+    longest = timedelta(seconds=min(settings.worker.lease_seconds, settings.worker.drain_seconds))
+    for name, made in gateways.items():
+        if made.capabilities.request_timeout >= longest:
+            raise Broken(
+                f"gateways.{name}: a call may take {made.capabilities.request_timeout}, which is not "
+                f"below {longest}: raise worker.lease_seconds and worker.drain_seconds"
+            )
+    return gateways
 
 
 def make_rules(settings: Settings) -> GuardRules:

@@ -4,22 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contracts.store_samples import (
-    LEASE,
-    PRICE,
-    SUCCESS,
-    W1,
-    W2,
-    attempt,
-    begun,
-    change,
-    charging,
-    claimed,
-    evidence,
-    key_of,
-    later,
-    paid,
-)
 
 from external_gate.domain.errors import Broken
 from external_gate.domain.evidence import Evidence, Source
@@ -41,6 +25,22 @@ from external_gate.domain.outcome import (
 )
 from external_gate.domain.workflow import State
 from external_gate.stores.store import Store
+from tests.contracts.store_samples import (
+    LEASE,
+    PRICE,
+    SUCCESS,
+    W1,
+    W2,
+    attempt,
+    begun,
+    change,
+    charging,
+    claimed,
+    evidence,
+    key_of,
+    later,
+    paid,
+)
 
 ANSWERS: tuple[Answer, ...] = (
     Succeeded("ch_1", Money(1234567890123, "JPY"), "reference"),

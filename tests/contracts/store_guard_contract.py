@@ -3,6 +3,11 @@
 from dataclasses import replace
 
 import pytest
+
+from external_gate.domain.identifiers import InvoiceId
+from external_gate.domain.ledger import Allow, Defer, GuardVerdict, Ledger
+from external_gate.domain.workflow import State
+from external_gate.stores.store import GuardSpoke, Store
 from tests.contracts.store_samples import (
     DECLINE,
     SUCCESS,
@@ -15,11 +20,6 @@ from tests.contracts.store_samples import (
     claimed,
     key_of,
 )
-
-from external_gate.domain.identifiers import InvoiceId
-from external_gate.domain.ledger import Allow, Defer, GuardVerdict, Ledger
-from external_gate.domain.workflow import State
-from external_gate.stores.store import GuardSpoke, Store
 
 SHARED = InvoiceId("one-invoice")
 

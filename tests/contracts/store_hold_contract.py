@@ -3,6 +3,11 @@
 from dataclasses import replace
 
 import pytest
+
+from external_gate.domain.errors import BadInput, Refused
+from external_gate.domain.ledger import HistoryEntry
+from external_gate.domain.workflow import Actor, HeldReason, State
+from external_gate.stores.store import HoldWanted, Store
 from tests.contracts.store_samples import (
     LEASE,
     W1,
@@ -14,11 +19,6 @@ from tests.contracts.store_samples import (
     later,
     paid,
 )
-
-from external_gate.domain.errors import BadInput, Refused
-from external_gate.domain.ledger import HistoryEntry
-from external_gate.domain.workflow import Actor, HeldReason, State
-from external_gate.stores.store import HoldWanted, Store
 
 
 def _hold(at: float = 5) -> HistoryEntry:

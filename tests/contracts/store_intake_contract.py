@@ -5,6 +5,12 @@ from decimal import Decimal
 
 import anyio
 import pytest
+
+from external_gate.domain.errors import BadInput
+from external_gate.domain.identifiers import InvoiceId, WorkflowId
+from external_gate.domain.ledger import HistoryEntry, IncidentKind
+from external_gate.domain.workflow import Actor, HeldReason, State
+from external_gate.stores.store import Receipt, Store
 from tests.contracts.store_samples import (
     LEASE,
     NOW,
@@ -18,12 +24,6 @@ from tests.contracts.store_samples import (
     received,
     told,
 )
-
-from external_gate.domain.errors import BadInput
-from external_gate.domain.identifiers import InvoiceId, WorkflowId
-from external_gate.domain.ledger import HistoryEntry, IncidentKind
-from external_gate.domain.workflow import Actor, HeldReason, State
-from external_gate.stores.store import Receipt, Store
 
 
 class IntakeContract:

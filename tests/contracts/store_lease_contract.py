@@ -5,6 +5,12 @@ from datetime import timedelta
 
 import anyio
 import pytest
+
+from external_gate.domain.errors import BadInput, LeaseLost
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.outcome import Unknown
+from external_gate.domain.workflow import State
+from external_gate.stores.store import Dossier, Store
 from tests.contracts.store_samples import (
     LEASE,
     NOW,
@@ -19,12 +25,6 @@ from tests.contracts.store_samples import (
     key_of,
     later,
 )
-
-from external_gate.domain.errors import BadInput, LeaseLost
-from external_gate.domain.identifiers import WorkflowId
-from external_gate.domain.outcome import Unknown
-from external_gate.domain.workflow import State
-from external_gate.stores.store import Dossier, Store
 
 
 async def _claim(store: Store, seconds: float, *, limit: int = 10) -> list[Dossier]:

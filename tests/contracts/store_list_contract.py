@@ -2,6 +2,11 @@
 
 from dataclasses import replace
 
+from external_gate.domain.charge import Payer
+from external_gate.domain.identifiers import CustomerId, WorkflowId
+from external_gate.domain.ledger import Incident, IncidentKind
+from external_gate.domain.workflow import HeldReason, State
+from external_gate.stores.store import Store, WorkflowFilter
 from tests.contracts.store_samples import (
     NOW,
     W1,
@@ -17,12 +22,6 @@ from tests.contracts.store_samples import (
     received,
     told,
 )
-
-from external_gate.domain.charge import Payer
-from external_gate.domain.identifiers import CustomerId, WorkflowId
-from external_gate.domain.ledger import Incident, IncidentKind
-from external_gate.domain.workflow import HeldReason, State
-from external_gate.stores.store import Store, WorkflowFilter
 
 
 async def _listed(store: Store, wanted: WorkflowFilter) -> list[WorkflowId]:

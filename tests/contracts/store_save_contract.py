@@ -3,6 +3,13 @@
 from dataclasses import replace
 
 import pytest
+
+from external_gate.domain.errors import Broken, LeaseLost, Refused
+from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind, Release
+from external_gate.domain.money import Money
+from external_gate.domain.outcome import Declined, Unknown
+from external_gate.domain.workflow import Actor, State, Verdict
+from external_gate.stores.store import Store
 from tests.contracts.store_samples import (
     DECLINE,
     LEASE,
@@ -21,13 +28,6 @@ from tests.contracts.store_samples import (
     paid,
     path,
 )
-
-from external_gate.domain.errors import Broken, LeaseLost, Refused
-from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind, Release
-from external_gate.domain.money import Money
-from external_gate.domain.outcome import Declined, Unknown
-from external_gate.domain.workflow import Actor, State, Verdict
-from external_gate.stores.store import Store
 
 
 class SaveContract:

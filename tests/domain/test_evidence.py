@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from tests.domain.conftest import PROOF, attempt, cancelled, looked, sent
 
 from external_gate.domain.evidence import Evidence
 from external_gate.domain.outcome import Declined, Pending, Succeeded, Undone, Unknown
+from tests.domain.conftest import PROOF, attempt, cancelled, looked, sent
 
 DECLINED = Declined(charge_id="ch_declined")
 

@@ -5,24 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.domain.conftest import (
-    CHARGE,
-    KEYLESS,
-    LAG,
-    LAST_POSSIBLE_SEND,
-    PROOF,
-    START,
-    STRONG,
-    SUCCESS_ONLY,
-    WINDOW,
-    cancelled,
-    later,
-    looked,
-    refunded,
-    sent,
-    standing,
-    told,
-)
 
 from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores
 from external_gate.domain.evidence import Evidence, Source
@@ -55,6 +37,24 @@ from external_gate.domain.standing import (
     Untouched,
     Waiting,
     WeWereRefused,
+)
+from tests.domain.conftest import (
+    CHARGE,
+    KEYLESS,
+    LAG,
+    LAST_POSSIBLE_SEND,
+    PROOF,
+    START,
+    STRONG,
+    SUCCESS_ONLY,
+    WINDOW,
+    cancelled,
+    later,
+    looked,
+    refunded,
+    sent,
+    standing,
+    told,
 )
 
 NO = Declined(DeclineKind.HARD, code="expired_card")

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.domain.conftest import CHARGE, LAST_POSSIBLE_SEND, PROOF, START, attempt, later
 
 from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores, Lookup
 from external_gate.domain.evidence import Attempt, Evidence, Source
@@ -40,6 +39,7 @@ from external_gate.domain.standing import (
     mismatch,
     standing_of,
 )
+from tests.domain.conftest import CHARGE, LAST_POSSIBLE_SEND, PROOF, START, attempt, later
 
 MOST_SENDS = 4
 NOW = later(hours=60)

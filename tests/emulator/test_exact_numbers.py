@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.emulator.conftest import new_outbox
 
 from external_gate.emulator import EmulatorSettings
 from external_gate.emulator.books import Books
 from external_gate.emulator.decimal_json import parse_json, render_json
 from external_gate.emulator.denomination import RateCards
 from external_gate.emulator.emulated_time import EmulatedTime, rfc3339
+from tests.emulator.conftest import new_outbox
 
 
 @given(st.decimals(-(10**15), 10**15, places=6))

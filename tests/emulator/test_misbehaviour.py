@@ -4,9 +4,9 @@ import time
 
 import httpx
 import pytest
-from tests.emulator.conftest import Json, Receiver, Running, until
 
 from external_gate.emulator import EmulatorSettings, create_app
+from tests.emulator.conftest import Json, Receiver, Running, until
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """What can be read back, driven by Metronome's official SDK over a socket."""
 
 import pytest
-from tests.emulator.conftest import Running, prepaid
 
 import metronome
+from tests.emulator.conftest import Running, prepaid
 
 USD_CENTS_ID = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
 

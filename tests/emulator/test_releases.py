@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+
 from tests.emulator.conftest import RELEASE_PATH, Json, Running, Start, prepaid, until
 
 

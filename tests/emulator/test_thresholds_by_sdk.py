@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.emulator.conftest import PRODUCT, Receiver, Running, prepaid, spend
 
 import metronome
+from tests.emulator.conftest import PRODUCT, Receiver, Running, prepaid, spend
 
 USD_CENTS_ID = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
 

@@ -3,10 +3,9 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from tests.emulator.conftest import new_outbox
-
 from external_gate.emulator.delivery import CADENCE, GIVE_UP_AFTER, JITTER, Outbox
 from external_gate.emulator.records import Notification
+from tests.emulator.conftest import new_outbox
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,6 +7,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
+
+from external_gate.emulator.courier import Courier, WebhookTarget
+from external_gate.emulator.emulated_time import EmulatedTime
+from external_gate.emulator.faults import FaultDesk
+from external_gate.emulator.payloads import anything
+from external_gate.emulator.signing import signature
 from tests.emulator.conftest import (
     SECRET,
     Receiver,
@@ -16,12 +22,6 @@ from tests.emulator.conftest import (
     new_outbox,
     prepaid,
 )
-
-from external_gate.emulator.courier import Courier, WebhookTarget
-from external_gate.emulator.emulated_time import EmulatedTime
-from external_gate.emulator.faults import FaultDesk
-from external_gate.emulator.payloads import anything
-from external_gate.emulator.signing import signature
 
 # docs.metronome.com, guides/platform-configuration/setup-webhooks, state of 2026-08-28.
 VECTOR_SECRET = "correct-horse-battery-staple"

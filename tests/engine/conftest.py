@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.world import EVERY_ANSWER, World, open_world
 
 from external_gate.domain.charge import Capabilities
+from tests.engine.world import EVERY_ANSWER, World, open_world
 
 MakeWorld = Callable[..., Awaitable[World]]
 

@@ -1,7 +1,6 @@
 """Workers that die, sleep and wake: the charge is found again, and late workers save nothing."""
 
 import pytest
-from tests.engine.world import LEASE, World
 
 from external_gate.domain.errors import LeaseLost
 from external_gate.domain.evidence import Evidence, Source
@@ -10,6 +9,7 @@ from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.case import Case
 from external_gate.engine.charging import conclude
+from tests.engine.world import LEASE, World
 
 
 async def test_a_charge_cut_off_by_a_crash_is_found_and_released(world: World) -> None:

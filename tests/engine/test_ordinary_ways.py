@@ -1,9 +1,8 @@
 """The ordinary ways: charged and released, declined and cancelled."""
 
+from external_gate.domain.workflow import State, Verdict
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import World
-
-from external_gate.domain.workflow import State, Verdict
 
 
 async def test_a_workflow_is_charged_once_and_released(world: World) -> None:

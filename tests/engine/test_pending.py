@@ -3,12 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, World
-
 from external_gate.domain.charge import Cancel
 from external_gate.domain.outcome import Declined, DeclineKind, TooLate, UndoUnknown
 from external_gate.domain.workflow import State, Verdict
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import EVERY_ANSWER, World
 
 
 async def test_a_pending_charge_is_polled_until_it_is_taken(world: World) -> None:

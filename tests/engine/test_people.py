@@ -1,8 +1,6 @@
 """What people may do, and what is refused to them."""
 
 import pytest
-from tests.engine.conftest import MakeWorld
-from tests.engine.world import LEASE, NOTHING, World
 
 from external_gate.domain.errors import BadInput, Refused
 from external_gate.domain.identifiers import WorkflowId
@@ -10,6 +8,8 @@ from external_gate.domain.money import Money
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.operations import Operations, Person
 from external_gate.guards.rules import GuardRules
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import LEASE, NOTHING, World
 
 ALICE = Person("alice", "looked at it")
 BOB = Person("bob", "agrees")

@@ -4,8 +4,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, World
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.identifiers import CustomerId, InvoiceId
@@ -13,6 +11,8 @@ from external_gate.domain.money import Money, Unit
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.guards.rules import GuardRules
 from external_gate.metronome.billing import InvoiceStatus
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import EVERY_ANSWER, World
 
 
 async def held_as(world: World, reason: HeldReason) -> None:

@@ -1,13 +1,13 @@
 """The release: told once, believed only on proof, never turned round."""
 
 import pytest
-from tests.engine.conftest import MakeWorld
-from tests.engine.world import World
 
 from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Succeeded, TooLate, UndoPending
 from external_gate.domain.workflow import HeldReason, State, Verdict
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import World
 
 
 @pytest.mark.parametrize("word", ["lost_before", "lost_after", "busy", "conflict"])

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, NOTHING, World
-
 from external_gate.domain.charge import Lookup
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.engine.operations import Person
+from tests.engine.conftest import MakeWorld
+from tests.engine.world import EVERY_ANSWER, NOTHING, World
 
 
 async def forget(world: World) -> None:
@@ -102,9 +101,8 @@ async def test_an_old_notification_is_looked_up_before_its_first_send(
 async def test_a_later_attempt_that_only_the_gateway_knows_is_held(
     make_world: MakeWorld,
 ) -> None:
-    from tests.engine.world import Booked
-
     from external_gate.domain.identifiers import attempt_key
+    from tests.engine.world import Booked
 
     world = await make_world(soft_decline_schedule=(timedelta(hours=1),))
     await forget(world)

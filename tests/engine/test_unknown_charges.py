@@ -4,6 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
+from external_gate.domain.charge import Capabilities
+from external_gate.domain.outcome import NotFound, Unknown
+from external_gate.domain.workflow import HeldReason, State, Verdict
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import (
     EVERY_ANSWER,
@@ -13,10 +17,6 @@ from tests.engine.world import (
     SUCCESS_ONLY,
     World,
 )
-
-from external_gate.domain.charge import Capabilities
-from external_gate.domain.outcome import NotFound, Unknown
-from external_gate.domain.workflow import HeldReason, State, Verdict
 
 
 async def test_a_lost_answer_is_found_by_lookup_and_not_charged_again(world: World) -> None:

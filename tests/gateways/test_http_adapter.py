@@ -7,6 +7,15 @@ from itertools import count
 
 import pytest
 from standardwebhooks import Webhook
+
+from external_gate.domain.charge import ChargeRequest
+from external_gate.domain.errors import BadInput, Refused
+from external_gate.domain.money import Money
+from external_gate.domain.outcome import Misconfigured, NotFound, NotSent, Succeeded, Undone
+from external_gate.gateways.gateway import Gateway, GatewayNotice, Surroundings
+from external_gate.gateways.http_gateway import HttpGateway, HttpSettings
+from external_gate.outbound.calls import CallEnd, NeverSent, Timeouts
+from external_gate.outbound.standard_webhooks import sign
 from tests.gateways.conftest import (
     NOW,
     SECRET,
@@ -17,15 +26,6 @@ from tests.gateways.conftest import (
     request_of,
     sent_of,
 )
-
-from external_gate.domain.charge import ChargeRequest
-from external_gate.domain.errors import BadInput, Refused
-from external_gate.domain.money import Money
-from external_gate.domain.outcome import Misconfigured, NotFound, NotSent, Succeeded, Undone
-from external_gate.gateways.gateway import Gateway, GatewayNotice, Surroundings
-from external_gate.gateways.http_gateway import HttpGateway, HttpSettings
-from external_gate.outbound.calls import CallEnd, NeverSent, Timeouts
-from external_gate.outbound.standard_webhooks import sign
 
 CHARGE = charge_of()
 KEY = CHARGE.attempt_key

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.gateways.conftest import answered
 
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import (
@@ -30,6 +29,7 @@ from external_gate.gateways.http_gateway.http_answers import (
     undo_outcome,
 )
 from external_gate.outbound.calls import Answered, NeverSent, SentUnanswered
+from tests.gateways.conftest import answered
 
 KEY = "abcdefghij0123456789"
 SUCCEEDED = {

@@ -2,15 +2,6 @@
 
 import asyncio
 
-from tests.gateways.conftest import (
-    SECRET,
-    NewGateway,
-    StartHost,
-    charge_of,
-    request_of,
-    sent_of,
-)
-
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import (
     Declined,
@@ -23,6 +14,14 @@ from external_gate.domain.outcome import (
     TooLate,
     Undone,
     Unknown,
+)
+from tests.gateways.conftest import (
+    SECRET,
+    NewGateway,
+    StartHost,
+    charge_of,
+    request_of,
+    sent_of,
 )
 
 OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXRoZS1ob3N0LzEyMzQ="

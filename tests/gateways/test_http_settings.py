@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
-from tests.gateways.conftest import SECRET
 
 from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores, Lookup
 from external_gate.gateways.http_gateway.http_settings import HttpSettings, capabilities_of
 from external_gate.settings.faulty import faults_from
+from tests.gateways.conftest import SECRET
 
 URL = "https://shop.example/charges"
 

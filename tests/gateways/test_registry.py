@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from tests.gateways.conftest import SECRET, HandClock, ScriptedCaller
 
 from external_gate.domain.errors import Broken
 from external_gate.gateways.adapter_loading import Adapter, AdapterUnusable
@@ -17,6 +16,7 @@ from external_gate.gateways.http_gateway import HttpGateway
 from external_gate.gateways.registry import GROUP, check, find, installed, make
 from external_gate.gateways.sandbox import SandboxGateway
 from external_gate.settings import CheckGateway
+from tests.gateways.conftest import SECRET, HandClock, ScriptedCaller
 
 URL = "https://shop.example/charges"
 Install = Callable[..., None]

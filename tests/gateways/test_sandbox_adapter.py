@@ -8,14 +8,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.gateways.conftest import (
-    NOW,
-    HandClock,
-    ScriptedCaller,
-    charge_of,
-    request_of,
-    sent_of,
-)
 
 from external_gate.domain.charge import ChargeRequest
 from external_gate.domain.errors import Broken, Refused
@@ -36,6 +28,14 @@ from external_gate.domain.outcome import (
 from external_gate.gateways.enforcement import check_capabilities
 from external_gate.gateways.gateway import Gateway, Surroundings
 from external_gate.gateways.sandbox import SandboxGateway, SandboxSettings, charges_by_workflow
+from tests.gateways.conftest import (
+    NOW,
+    HandClock,
+    ScriptedCaller,
+    charge_of,
+    request_of,
+    sent_of,
+)
 
 ABSENT = NotFound(conclusive=True)
 NewSandbox = Callable[..., SandboxGateway]

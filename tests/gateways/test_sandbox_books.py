@@ -11,6 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+from external_gate.domain.money import Money
+from external_gate.domain.outcome import NotFound, Succeeded, Unknown
+from external_gate.gateways.gateway import Surroundings
+from external_gate.gateways.sandbox import SandboxGateway, SandboxSettings, charges_by_workflow
+from external_gate.gateways.sandbox.sandbox_books import Books, Order, Patience
 from tests.gateways.conftest import (
     HandClock,
     ScriptedCaller,
@@ -18,12 +24,6 @@ from tests.gateways.conftest import (
     request_of,
     sent_of,
 )
-
-from external_gate.domain.money import Money
-from external_gate.domain.outcome import NotFound, Succeeded, Unknown
-from external_gate.gateways.gateway import Surroundings
-from external_gate.gateways.sandbox import SandboxGateway, SandboxSettings, charges_by_workflow
-from external_gate.gateways.sandbox.sandbox_books import Books, Order, Patience
 
 PATIENCE = Patience(lookups=2, time=timedelta(seconds=60))
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.metronome.conftest import TOKEN, ScriptedServer, reply
 
 from external_gate.domain.errors import BadInput, Broken, Refused, Unavailable
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
@@ -14,6 +13,7 @@ from external_gate.domain.workflow import Verdict
 from external_gate.metronome.billing import Billing, ReleaseAnswer, ReleaseResult
 from external_gate.metronome.client import MetronomeClient
 from external_gate.outbound.httpx_caller import HttpxCaller
+from tests.metronome.conftest import TOKEN, ScriptedServer, reply
 
 CUSTOMER, CONTRACT, INVOICE = CustomerId("cus/1"), ContractId("con"), InvoiceId("inv")
 

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 import pytest
-from tests.metronome.conftest import Pretend
 
 from external_gate.domain.errors import Broken, Refused, Unavailable
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
@@ -12,6 +11,7 @@ from external_gate.domain.workflow import Verdict
 from external_gate.metronome.billing import InvoiceStatus, ReleaseResult
 from external_gate.metronome.client import MetronomeClient
 from external_gate.outbound.httpx_caller import HttpxCaller
+from tests.metronome.conftest import Pretend
 
 
 class Opened:

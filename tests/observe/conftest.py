@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 
 from external_gate.observe import logs
 from external_gate.observe.line_writer import LineWriter
+from external_gate.observe.metrics import Metrics
+from external_gate.observe.observer import LoggingObserver
 
 _LOGGERS = (None, "uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore")
 
@@ -69,3 +72,21 @@ def configure() -> Iterator[Configure]:
 def logged(configure: Configure) -> Logged:
     """Give what is logged from here on, as JSON, from `debug` upwards."""
     return configure()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """Give the registry of the observer's metrics."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def observer(registry: CollectorRegistry) -> LoggingObserver:
+    """Give an observer as the service makes it."""
+    return LoggingObserver(Metrics(registry))
+
+
+@pytest.fixture
+def count(registry: CollectorRegistry) -> Callable[..., float | None]:
+    """Give a reader of single samples."""
+    return lambda name, **labels: registry.get_sample_value(f"external_gate_{name}", labels)

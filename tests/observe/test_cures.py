@@ -12,7 +12,10 @@ from external_gate.domain.workflow import HeldReason
 from external_gate.observe.cures import CURES, INCIDENT_CURES, Cure
 
 ID = WorkflowId("d7abd0cd-4ae9-4db7-8676-e986a4ebd8dc")
-EVERY_CURE: dict[str, Cure] = {**CURES, **INCIDENT_CURES}
+EVERY_CURE = {
+    **{f"held: {reason}": cure for reason, cure in CURES.items()},
+    **{f"incident: {kind}": cure for kind, cure in INCIDENT_CURES.items()},
+}
 
 
 def test_every_reason_and_every_incident_has_a_cure() -> None:
@@ -20,7 +23,7 @@ def test_every_reason_and_every_incident_has_a_cure() -> None:
     assert set(INCIDENT_CURES) == set(IncidentKind)
 
 
-@pytest.mark.parametrize("cure", EVERY_CURE.values(), ids=EVERY_CURE.keys())
+@pytest.mark.parametrize("cure", EVERY_CURE.values(), ids=EVERY_CURE)
 def test_command_is_one_that_the_program_takes(cure: Cure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER", "somebody")
     program, group, name, *arguments = shlex.split(cure.command(ID))

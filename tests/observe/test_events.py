@@ -13,6 +13,6 @@ def test_every_event_is_called_as_its_constant() -> None:
 
 def test_every_event_says_what_happened() -> None:
     # The verb may stand before how things were left: `charge_left_pending`.
-    endings = ("ed", "lost", "begun", "left_unknown", "left_pending", "draining")
+    endings = ("ed", "lost", "begun", "held", "left_unknown", "left_pending", "draining")
 
     assert [value for value in NAMES.values() if not value.endswith(endings)] == []

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import structlog
 import uvicorn
-from tests.observe.conftest import Configure, Logged
 
 from external_gate.observe import events, logs
 from external_gate.observe.secret_shapes import MASK
+from tests.observe.conftest import Configure, Logged
 
 CANARY = "canary-that-is-configured"
 SHAPED = "sk_live_canaryByItsShape"

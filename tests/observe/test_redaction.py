@@ -230,3 +230,27 @@ def test_what_was_harmless_once_is_judged_anew_by_name() -> None:
 
     assert redactor(None, "info", {"said": "xyzzy-1"}) == {"said": "xyzzy-1"}
     assert redactor(None, "info", {"token": "xyzzy-1"}) == {"token": MASK}
+
+
+_ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.decimals()
+    | st.datetimes()
+    | st.complex_numbers(),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(st.text(), inner)
+        | st.dictionaries(st.text() | st.integers() | st.binary(), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), _ANYTHING))
+def test_whatever_is_logged_can_be_written(event: dict[str, object]) -> None:
+    json.dumps(Redactor([CANARY])(None, "info", event), allow_nan=False)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.outbound.conftest import MARK, OK, Connection, Peer, Script, impatient_caller, post
 
 from external_gate.outbound.calls import Answered, Call
 from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.outbound.legal_call import HEADER_NAME, HEADER_VALUE, OURS
+from tests.outbound.conftest import MARK, OK, Connection, Peer, Script, impatient_caller, post
 
 MakeCaller = Callable[..., HttpxCaller]
 

@@ -8,6 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+from external_gate.domain.clock import EPOCH, HighWater
+from external_gate.domain.errors import Broken
+from external_gate.outbound.calls import Answered, Call, Caller, NeverSent, SentUnanswered
+from external_gate.outbound.httpx_caller import HttpxCaller, silence_client_logs
 from tests.outbound.conftest import (
     MARK,
     OK,
@@ -19,11 +24,6 @@ from tests.outbound.conftest import (
     post,
     seconds,
 )
-
-from external_gate.domain.clock import EPOCH, HighWater
-from external_gate.domain.errors import Broken
-from external_gate.outbound.calls import Answered, Call, Caller, NeverSent, SentUnanswered
-from external_gate.outbound.httpx_caller import HttpxCaller, silence_client_logs
 
 MakeCaller = Callable[..., HttpxCaller]
 

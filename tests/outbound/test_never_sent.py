@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from external_gate.outbound.calls import Answered, Call, NeverSent
+from external_gate.outbound.httpx_caller import HttpxCaller
 from tests.outbound.conftest import (
     MARK,
     START,
@@ -22,9 +25,6 @@ from tests.outbound.conftest import (
     post,
     seconds,
 )
-
-from external_gate.outbound.calls import Answered, Call, NeverSent
-from external_gate.outbound.httpx_caller import HttpxCaller
 
 MakeCaller = Callable[..., HttpxCaller]
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from tests.outbound.conftest import START, HandClock
 
 from external_gate.outbound.calls import NeverSent, SentUnanswered
 from external_gate.outbound.passage import FIRST_BYTES, DeadlinePassed, Passage
+from tests.outbound.conftest import START, HandClock
 
 CONNECTING = ["connection.connect_tcp.started", "connection.connect_tcp.failed"]
 POST = {"request": SimpleNamespace(method=b"POST")}

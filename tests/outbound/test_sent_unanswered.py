@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from external_gate.outbound.calls import Answered, SentUnanswered
+from external_gate.outbound.httpx_caller import HttpxCaller
 from tests.outbound.conftest import (
     MARK,
     OK,
@@ -18,9 +21,6 @@ from tests.outbound.conftest import (
     post,
     seconds,
 )
-
-from external_gate.outbound.calls import Answered, SentUnanswered
-from external_gate.outbound.httpx_caller import HttpxCaller
 
 MakeCaller = Callable[..., HttpxCaller]
 

@@ -1,10 +1,10 @@
 """The question of these tests, and the scripted server with which the client is tested too."""
 
 import pytest
-from tests.metronome.conftest import caller, server
 
 from external_gate.domain.identifiers import ContractId, CustomerId, WorkflowId
 from external_gate.payers.payer_source import PayerQuestion
+from tests.metronome.conftest import caller, server
 
 __all__ = ["caller", "server"]
 

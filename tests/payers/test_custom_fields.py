@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.metronome.conftest import StandingClock
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.identifiers import CustomerId
@@ -13,6 +12,7 @@ from external_gate.payers.custom_fields import CustomFieldsPayers
 from external_gate.payers.payer_source import PayerQuestion, PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings.model import PayersSettings
+from tests.metronome.conftest import StandingClock
 
 PAYERS = CustomFieldsPayers(
     customer_field="customer", payment_method_field="method", gateway_field="gateway"

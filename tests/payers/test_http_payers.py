@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
-from tests.metronome.conftest import NOW, Json, ScriptedServer, StandingClock, reply
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import Broken, Unavailable
@@ -27,6 +26,7 @@ from external_gate.payers.http_payers import HttpPayers, parse
 from external_gate.payers.payer_source import PayerQuestion, PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings.model import PayersSettings
+from tests.metronome.conftest import NOW, Json, ScriptedServer, StandingClock, reply
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 TIMEOUT = timedelta(seconds=1)

@@ -5,7 +5,6 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from tests.metronome.conftest import StandingClock
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import Broken, GateError
@@ -17,6 +16,7 @@ from external_gate.payers.payer_source import PayerSurroundings
 from external_gate.payers.source_registry import GROUP, build_payer_source, load_source_class
 from external_gate.payers.table import TablePayers
 from external_gate.settings.model import PayersSettings
+from tests.metronome.conftest import StandingClock
 
 
 class Unasked:

@@ -1,7 +1,5 @@
 """Who pays, as our own table says it."""
 
-from tests.metronome.conftest import StandingClock
-
 from external_gate.domain.charge import Payer
 from external_gate.domain.identifiers import CustomerId
 from external_gate.outbound.httpx_caller import HttpxCaller
@@ -9,6 +7,7 @@ from external_gate.payers.payer_source import PayerQuestion, PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
 from external_gate.payers.table import TablePayers
 from external_gate.settings.model import PayersSettings
+from tests.metronome.conftest import StandingClock
 
 
 async def test_table_is_asked_by_customer(question: PayerQuestion, caller: HttpxCaller) -> None:

@@ -29,12 +29,14 @@ HANGS_SECONDS = 300.0
 class GatewayEdge:
     """One process's way to one gateway."""
 
-    def __init__(self, world: World, process: Process, books: GatewayBooks) -> None:
+    def __init__(
+        self, world: World, process: Process, books: GatewayBooks, high_water: HighWater
+    ) -> None:
         self._world = world
         self._process = process
         self._books = books
         self._who = f"{process.name}→{books.name}"
-        self.high_water = HighWater()
+        self._high_water = high_water
 
     @property
     def capabilities(self) -> Capabilities:
@@ -59,7 +61,8 @@ class GatewayEdge:
             return NotSent("connection refused")
         # Nothing is awaited between the look at the deadline and the send: a request that starts
         # in time is what the promises rest on.
-        self._world.truth.fates[request.charge.workflow_id].sends += 1
+        fate = self._world.truth.fates[request.charge.workflow_id]
+        fate.sends, fate.last_sent = fate.sends + 1, loop.time()
         self._tell("sends {}", request.charge.attempt_key)
         finish_by = loop.time() + self._timeout
         proxied = self._may_be_proxied() and chances.strikes("duplicate_request")
@@ -126,7 +129,7 @@ class GatewayEdge:
             delay = chances.between(0.5, 0.9) * self._timeout if late else chances.between(0, 0.3)
             loop.later(delay, serve, reply)
         answer = await self._wait_for(replied, name)
-        self.high_water.observe(loop.true_time())
+        self._high_water.observe(loop.true_time())
         await self._process.edge(f"after the {name}")
         if chances.strikes("adapter_raises"):
             raise RuntimeError("a bug in the adapter, after the effect")

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tests.simulation.chances import Chances
-
 from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores, Lookup
 from external_gate.gateways.enforcement import check_capabilities
+from tests.simulation.chances import Chances
 
 HOUR = timedelta(hours=1)
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from external_gate.domain.errors import LeaseLost, Unavailable
-from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.errors import Refused, Unavailable
 from external_gate.stores import sqlite_marks
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Change, Dossier
@@ -31,7 +30,7 @@ class StoreEdge(SqliteStore):
         """Let go of nothing: the database is the world's."""
 
     async def heartbeat(self, now: datetime) -> datetime:
-        """Raise the mark; database first, then the file beside it."""
+        """Raise the mark; in the database first, then in the file beside it."""
         mark = self._world.database.commit(
             lambda connection: sqlite_marks.raise_high_water(connection, now), None
         )
@@ -47,38 +46,16 @@ class StoreEdge(SqliteStore):
             self._process.busy.set()
         return claimed
 
-    async def save(self, change: Change) -> Dossier:
-        """Save; then see that no answer was lost and no late worker moved anything."""
-        newest = self._fence(change.after.workflow_id)
-        saved: Dossier | None = None
-        try:
-            saved = await super().save(change)
-        except Unavailable:
-            raise
-        except Exception:
-            self._check_evidence(change)
-            raise
-        self._check_evidence(change)
-        return saved
-
     async def _write(
         self, stage: Callable[[sqlite3.Connection], Result], *, first: Stage | None = None
     ) -> Result:
         world, name = self._world, _name(stage)
         await self._process.edge(f"before {name}")
-        await self._beat()
         if world.database_is_down or world.chances.strikes("store_fails_before_commit"):
             raise Unavailable(f"the database is away ({name})")
+        await self._beat()
         change = getattr(getattr(stage, "__self__", None), "_change", None)
-        fence = self._fence(change.after.workflow_id) if change is not None else None
-        try:
-            result = world.database.commit(stage, first)
-            if change is not None:
-                self._tell_save(change)
-                late = fence != change.fence
-                world.truth.must("P2", not late, "a late worker moved a workflow")
-        finally:
-            world.committed()
+        result = self._save(change, stage, first) if change else self._commit(stage, first)
         if world.chances.strikes("store_fails_after_commit"):
             raise Unavailable(f"the answer of the database was lost ({name})")
         await self._process.edge(f"after {name}")
@@ -91,29 +68,55 @@ class StoreEdge(SqliteStore):
             raise Unavailable(f"the database is away ({name})")
         return question(world.database.connection)
 
+    def _commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
+        try:
+            return self._world.database.commit(stage, first)
+        finally:
+            self._world.committed()
+
+    def _save(
+        self,
+        change: Change,
+        stage: Callable[[sqlite3.Connection], Result],
+        first: Stage | None,
+    ) -> Result:
+        """Save, and see that no late worker moved anything and no answer was lost."""
+        truth, workflow_id = self._world.truth, change.after.workflow_id
+        fence, known = self._number("fence", "workflows", workflow_id), self._pieces(workflow_id)
+        try:
+            result = self._commit(stage, first)
+        except Refused:
+            kept = self._pieces(workflow_id) - known
+            all_kept = kept == len(change.evidence)
+            truth.must("P1", all_kept, f"an answer about {workflow_id} was lost with a lease")
+            raise
+        truth.must("P2", fence == change.fence, f"a late worker moved {workflow_id}")
+        self._tell(change)
+        return result
+
     async def _beat(self) -> None:
-        """Make up for the heartbeats that were due meanwhile; only the latest leaves a trace."""
+        """Make up for the heartbeats that were due meanwhile: only the latest leaves a trace."""
         if self._world.loop.time() - self._beat_at >= BEAT_SECONDS:
             self._beat_at = self._world.loop.time()
             self.beaten(await self.heartbeat(self._process.clock.now()))
 
-    def _fence(self, workflow_id: WorkflowId) -> int | None:
-        row = self._world.database.connection.execute(
-            "SELECT fence FROM workflows WHERE workflow_id = ?", (workflow_id,)
-        ).fetchone()
-        return None if row is None else int(row[0])
+    def _number(self, what: str, table: str, workflow_id: str) -> int:
+        sql = f"SELECT {what} FROM {table} WHERE workflow_id = ?"  # noqa: S608 - our own words
+        row = self._world.database.connection.execute(sql, (workflow_id,)).fetchone()
+        return int(row[0]) if row else 0
 
-    def _check_evidence(self, change: Change) -> None: ...
+    def _pieces(self, workflow_id: str) -> int:
+        return self._number("count(*)", "evidence", workflow_id)
 
-    def _tell_save(self, change: Change) -> None:
-        tell = self._world.timeline.tell
+    def _tell(self, change: Change) -> None:
         for entry in change.history:
-            tell(
+            moved = f"{entry.from_state} → {entry.to_state}: " if entry.to_state else ""
+            self._world.timeline.tell(
                 self._process.name,
-                "{} {}: {} {}",
+                "saved {} {} {}{}",
                 change.after.workflow_id,
                 entry.event,
-                f"{entry.from_state} → {entry.to_state}" if entry.to_state else "",
+                moved,
                 entry.reason,
             )
 
@@ -121,6 +124,3 @@ class StoreEdge(SqliteStore):
 def _name(stage: object) -> str:
     function = getattr(stage, "func", stage)
     return str(getattr(function, "__name__", "a store call"))
-
-
-__all__ = ["LeaseLost", "StoreEdge"]

@@ -4,10 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tests.simulation.timeline import Timeline
-
 from external_gate.domain.money import Money
 from external_gate.domain.workflow import Verdict
+from tests.simulation.timeline import Timeline
 
 
 class PromiseBroken(Exception):
@@ -58,6 +57,7 @@ class Fate:
     tries: list[Try] = field(default_factory=list)
     sends: int = 0
     """Charge requests that left a machine of ours."""
+    last_sent: float = float("-inf")
     burnt: int = 0
     """Keys that were cancelled before they were ever used."""
     refused_by_guard: bool = False

@@ -25,6 +25,7 @@ class World:
     """Set at the end: every wait is given up."""
     adapter_version: int = 1
     database_down_until: float = 0.0
+    metronome_down_until: float = 0.0
     barred: set[str] = field(default_factory=set)
     """Workflows that the refusing guard refuses from now on."""
     committed: Callable[[], None] = lambda: None

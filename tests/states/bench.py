@@ -12,13 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.engine.world import (
-    EVERY_ANSWER,
-    BookkeepingBilling,
-    BookkeepingGateway,
-    World,
-)
-
 from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, SentCharge
 from external_gate.domain.evidence import Attempt
 from external_gate.domain.identifiers import CustomerId, InvoiceId, WorkflowId
@@ -30,6 +23,12 @@ from external_gate.gateways.gateway import Gateway
 from external_gate.guards.rules import GuardRules
 from external_gate.metronome.billing import Invoice, ReleaseAnswer, ReleaseResult
 from external_gate.stores.sqlite import SqliteStore
+from tests.engine.world import (
+    EVERY_ANSWER,
+    BookkeepingBilling,
+    BookkeepingGateway,
+    World,
+)
 
 WF = WorkflowId("wf")
 Say = Callable[[Charge], Answer]

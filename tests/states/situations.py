@@ -227,7 +227,10 @@ DECLINED_CALLING = Situation(
     "declined, first call", _S.DECLINED, "the first release call is on the wire", declined_calling
 )
 HELD_UNSENT = Situation(
-    "held, never sent", _S.HELD, "a guard held it (`guard`); its limit was raised since", held_unsent
+    "held, never sent",
+    _S.HELD,
+    "a guard held it (`guard`); its limit was raised since",
+    held_unsent,
 )
 HELD_UNKNOWN = Situation(
     "held, unknown", _S.HELD, "lookups told nothing for 24 h (`unknown_charge`)", held_unknown
@@ -236,7 +239,10 @@ HELD_MISMATCH = Situation(
     "held, mismatch", _S.HELD, "another amount was taken (`proof_mismatch`)", held_mismatch
 )
 HELD_PAID = Situation(
-    "held, charged", _S.HELD, "`paid` was refused, nothing proven (`release_refused`)", held_after_paid
+    "held, charged",
+    _S.HELD,
+    "`paid` was refused, nothing proven (`release_refused`)",
+    held_after_paid,
 )
 HELD_DECLINED = Situation(
     "held, declined",
@@ -249,10 +255,15 @@ REFUNDING = Situation(
 )
 RELEASED = Situation("released", _S.RELEASED, "Metronome took `paid`", released)
 CANCELLED = Situation("cancelled", _S.CANCELLED, "Metronome took `failed`", cancelled)
-REFUNDED = Situation("refunded", _S.REFUNDED, "the refund was confirmed, the invoice is void", refunded)
+REFUNDED = Situation(
+    "refunded", _S.REFUNDED, "the refund was confirmed, the invoice is void", refunded
+)
 RESTORED = Situation("received, restored", _S.RECEIVED, "our database is an older copy", restored)
 RESTORED_AGAIN = Situation(
-    "re-send, restored", _S.READY, "a re-send is owed, our database is an older copy", restored_again
+    "re-send, restored",
+    _S.READY,
+    "a re-send is owed, our database is an older copy",
+    restored_again,
 )
 
 EVERY_STATE = (

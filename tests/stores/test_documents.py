@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
-from tests.contracts.store_attempt_contract import ANSWERS
 
 from external_gate.domain.errors import Broken
 from external_gate.domain.outcome import Answer, Pending
 from external_gate.stores.documents import answer_from_json, answer_to_json
+from tests.contracts.store_attempt_contract import ANSWERS
 
 
 def test_contract_tries_every_kind_of_answer() -> None:

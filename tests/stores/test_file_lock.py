@@ -4,11 +4,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.contracts.store_samples import W1, W2, begun
-from tests.stores.conftest import another_process, line_of, opened
 
 from external_gate.domain.errors import Broken
 from external_gate.stores.sqlite import SqliteStore
+from tests.contracts.store_samples import W1, W2, begun
+from tests.stores.conftest import another_process, line_of, opened
 
 SERVE = """
 import asyncio, sys

@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.contracts.store_samples import W1, W2, begun, later
-from tests.stores.conftest import opened, write_bytes
 
 from external_gate.domain.errors import Unavailable
 from external_gate.stores.sqlite import SqliteStore
+from tests.contracts.store_samples import W1, W2, begun, later
+from tests.stores.conftest import opened, write_bytes
 
 
 def _heartbeat_of(path: Path) -> Path:

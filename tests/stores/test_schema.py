@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
-from tests.contracts.store_samples import W1, begun
-from tests.stores.conftest import another_process, by_hand, line_of, opened, tell
 
 from external_gate.domain.errors import Broken
 from external_gate.stores.schema import Migration, migrate, shipped
 from external_gate.stores.sqlite import SqliteStore
+from tests.contracts.store_samples import W1, begun
+from tests.stores.conftest import another_process, by_hand, line_of, opened, tell
 
 FIRST = Migration(1, "0001_first", "CREATE TABLE a (x); INSERT INTO a VALUES (1);")
 SECOND = Migration(2, "0002_second", "ALTER TABLE a ADD COLUMN y; INSERT INTO a VALUES (2, 2);")

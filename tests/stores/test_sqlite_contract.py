@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contracts.store_contract import StoreContract
 
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
+from tests.contracts.store_contract import StoreContract
 
 
 class TestSqliteStore(StoreContract):

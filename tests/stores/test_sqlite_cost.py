@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.contracts.store_samples import LEASE, NOW, W1, W2, W3, begun, claimed, facts, later
-from tests.stores.conftest import opened
 
 from external_gate.domain.identifiers import InvoiceId
 from external_gate.domain.workflow import HeldReason, State
@@ -17,6 +15,8 @@ from external_gate.stores.sqlite_leases import CLAIMABLE, claim
 from external_gate.stores.sqlite_ledger import INVOICE_TAKEN_BY, read_ledger
 from external_gate.stores.sqlite_lists import list_workflows, read_counts, workflow_query
 from external_gate.stores.store import WorkflowFilter
+from tests.contracts.store_samples import LEASE, NOW, W1, W2, W3, begun, claimed, facts, later
+from tests.stores.conftest import opened
 
 HELD = WorkflowFilter(states=frozenset({State.HELD}))
 NO_PAYER = WorkflowFilter(held_reasons=frozenset({HeldReason.NO_PAYER}))

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import anyio
 import pytest
+
+from external_gate.domain.errors import BadInput, Broken, Unavailable
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.stores.sqlite import SqliteStore
 from tests.contracts.store_samples import LEASE, NOW, W1, begun, received, told
 from tests.stores.conftest import (
     SHORT,
@@ -19,10 +23,6 @@ from tests.stores.conftest import (
     tell,
     write_bytes,
 )
-
-from external_gate.domain.errors import BadInput, Broken, Unavailable
-from external_gate.domain.identifiers import WorkflowId
-from external_gate.stores.sqlite import SqliteStore
 
 HOLD_LOCK = """
 import sqlite3, sys

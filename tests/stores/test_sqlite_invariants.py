@@ -6,12 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.contracts.store_samples import NOW, W1, W2, begun, change, charging, key_of, paid
-from tests.stores.conftest import opened
 
 from external_gate.domain.ledger import Incident, IncidentKind
 from external_gate.domain.workflow import ENDED, State, Verdict
 from external_gate.stores.schema import shipped
+from tests.contracts.store_samples import NOW, W1, W2, begun, change, charging, key_of, paid
+from tests.stores.conftest import opened
 
 NEXT_ATTEMPT = """
 INSERT INTO attempts

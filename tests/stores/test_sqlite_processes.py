@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from external_gate.domain.identifiers import WorkflowId
 from tests.contracts.store_samples import begun
 from tests.stores.conftest import another_process, line_of, opened
-
-from external_gate.domain.identifiers import WorkflowId
 
 REPOSITORY = Path(__file__).parents[2]
 

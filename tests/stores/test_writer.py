@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from external_gate.domain.errors import LeaseLost, Unavailable
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.workflow import State
+from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.store import Recorded
+from external_gate.stores.writer import MOST_JOBS, Writer
 from tests.contracts.store_samples import (
     SUCCESS,
     W1,
@@ -21,13 +28,6 @@ from tests.contracts.store_samples import (
     told,
 )
 from tests.stores.conftest import Tapped, by_hand, locked, opened
-
-from external_gate.domain.errors import LeaseLost, Unavailable
-from external_gate.domain.identifiers import WorkflowId
-from external_gate.domain.workflow import State
-from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Recorded
-from external_gate.stores.writer import MOST_JOBS, Writer
 
 
 def _numbered(number: int) -> Any:

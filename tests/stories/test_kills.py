@@ -8,9 +8,9 @@ import time
 
 import httpx
 import pytest
-from tests.stories.players import Account, Json, Players, answers, until
 
 from external_gate.gateways.sandbox import charges_by_workflow
+from tests.stories.players import Account, Json, Players, answers, until
 
 CHARGED_ONCE = 1
 

@@ -1,9 +1,9 @@
 """The main job: Metronome's official SDK on one side, the gateway's own books on the other."""
 
 import httpx
-from tests.stories.players import Account, Players, until
 
 from external_gate.gateways.sandbox import charges_by_workflow
+from tests.stories.players import Account, Players, until
 
 
 def taken(cast: Players, workflow_id: str) -> int:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.web.conftest import Served
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
+from tests.web.conftest import Served
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "metronome"
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from external_gate.assembly import make_store
 from external_gate.cli.checkup import Check, failed_by, failed_by_fault, failure, fine, warning
+from external_gate.cli.moments import short_age
 from external_gate.domain.charge import Capabilities, Idempotency, Lookup, Payer
 from external_gate.domain.clock import Clock
 from external_gate.domain.errors import GateError
@@ -150,7 +151,7 @@ def promises_check(name: str, adapter: str, promised: Capabilities) -> Check:
             "lost the workflow is held, so that nothing is charged twice",
             cure="be ready to look charges up at the gateway by hand",
         )
-    key = f"keys hold for {promised.window}" if by_key else "no usable key"
+    key = f"keys hold for {short_age(promised.window)}" if by_key else "no usable key"
     return fine(name, f"adapter {adapter}: {key}, lookup by {promised.lookup}")
 
 

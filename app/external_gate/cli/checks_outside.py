@@ -80,7 +80,7 @@ def clock_check(end: CallEnd, *, now: datetime) -> Check:
         )
     ahead = now - (date + timedelta(milliseconds=500))
     side = "ahead of" if ahead > timedelta(0) else "behind"
-    told = f"our clock is {abs(ahead).total_seconds():.0f} s {side} Metronome's"
+    told = f"our clock is {abs(ahead).total_seconds():.1f} s {side} Metronome's"
     cure = "let a time service set it (NTP); more than 5 min behind, notifications are refused"
     if abs(ahead) > LARGE_DIFFERENCE:
         return failure("clock", told, cure=cure)

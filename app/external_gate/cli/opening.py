@@ -18,8 +18,10 @@ from external_gate.assembly import (
     secrets_of,
 )
 from external_gate.cli.endings import endings
+from external_gate.observe import events
 from external_gate.observe.logs import configure
 from external_gate.settings import Settings, load
+from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
 
 Result = TypeVar("Result")
@@ -36,7 +38,7 @@ async def open_store(config_path: Path | None) -> AsyncIterator[Store]:
     configure_quiet_logs(settings)
     store = make_store(settings, exclusive=False)
     try:
-        await store.open()
+        await _open(store)
         yield store
     finally:
         await store.close()
@@ -50,12 +52,20 @@ async def open_service(config_path: Path | None) -> AsyncIterator[Service]:
     """
     settings = load(config_path, os.environ, check_gateway=check_gateway).settings
     configure_quiet_logs(settings)
-    service = make_service(settings, make_store(settings, exclusive=False))
+    store = make_store(settings, exclusive=False)
+    service = make_service(settings, store)
     try:
-        await service.store.open()
+        await _open(store)
         yield service
     finally:
         await service.aclose()
+
+
+async def _open(store: SqliteStore) -> None:
+    """Open the store, and say so if this command is the first to find it an older copy."""
+    await store.open()
+    if store.restored is not None:
+        events.log().warning(events.DATABASE_RESTORED, workflows=store.restored)
 
 
 def configure_quiet_logs(settings: Settings) -> None:

@@ -55,6 +55,8 @@ class Run:
             loop.add_signal_handler(number, self.stop)
         beating = asyncio.create_task(self._keep_beating())
         working = asyncio.create_task(self._work())
+        # A worker that fails takes the process with it: its supervisor starts a whole one again.
+        working.add_done_callback(lambda _task: None if self._readiness.draining else self.stop())
         try:
             await self._serve(announce=announce)
             await working
@@ -95,6 +97,8 @@ class Run:
     async def _work(self) -> None:
         if self._worker is not None:
             await self._worker.run()
+        else:
+            await self._stopping.wait()
 
     async def _keep_beating(self) -> None:
         while True:

@@ -130,7 +130,7 @@ def _incident_line(incident: Incident) -> str:
 
 def _history_line(entry: HistoryEntry) -> str:
     who = f"{entry.actor} {entry.who}".rstrip()
-    moved = f"{entry.from_state} → {entry.to_state}" if entry.to_state else ""
+    moved = f"{entry.from_state or 'new'} → {entry.to_state}" if entry.to_state else ""
     facts = ", ".join(f"{name} {value}" for name, value in sorted(entry.facts.items()))
     told = "; ".join(part for part in (moved, entry.reason, facts) if part)
     return safe(f"{readable(entry.at)}  {who:<10}  {entry.event:<20}  {told}").rstrip()

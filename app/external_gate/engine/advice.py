@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from external_gate.domain.outcome import Succeeded
-from external_gate.domain.workflow import HeldReason, State, Verdict, Workflow
+from external_gate.domain.workflow import HeldReason, State, Workflow
 from external_gate.observe.cures import CURES
 from external_gate.stores.store import Dossier
 
@@ -51,11 +51,9 @@ def offered(dossier: Dossier) -> Sequence[str]:
     acts = ["approve"] if workflow.held_reason is HeldReason.APPROVAL else []
     if _can_go_on(workflow, taken=taken):
         acts.append("retry")
-    # Once a release may have been sent the opposite outcome is not offered.
-    if workflow.verdict is not Verdict.FAILED:
-        acts.append("settle paid")
-    if workflow.verdict is not Verdict.PAID and not taken:
-        acts.append("settle failed")
+    # Once a release may have been sent the outcome is decided; releasing it again is a retry.
+    if workflow.verdict is None:
+        acts += ["settle paid"] if taken else ["settle paid", "settle failed"]
     return (*acts, "refund") if taken else tuple(acts)
 
 

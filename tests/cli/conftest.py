@@ -1,0 +1,123 @@
+"""A home for commands: a configuration, a real SQLite file, and the command line as people type it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+from tests.engine.world import EVERY_ANSWER, World, open_world
+
+from external_gate.cli.main import cli
+from external_gate.domain.charge import Capabilities
+from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.store import Store
+
+Found = TypeVar("Found")
+
+SECRETS = ("c4n4ry-token", "c4n4ry-secret", "c4n4ry-gateway")
+
+
+@dataclass
+class Home:
+    """One folder with everything that commands use."""
+
+    folder: Path
+    metronome_url: str = "http://127.0.0.1:9"  # nobody listens there
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "gate.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "gate.db"
+
+    def configure(self, *, port: int = 8080, gateway: str = "", more: str = "") -> None:
+        """Write the configuration; the sandbox charges unless another gateway is given."""
+        sandbox = f'adapter = "sandbox"\nbooks = "{self.folder}/books.db"'
+        self.config.write_text(
+            f"""
+[server]
+port = {port}
+[metronome]
+base_url = "{self.metronome_url}"
+api_token = "c4n4ry-token"
+webhook_secrets = ["c4n4ry-secret"]
+connect_timeout_seconds = 2
+[store]
+url = "sqlite:///{self.database}"
+busy_timeout_seconds = 0.2
+{more}
+[gateways.main]
+{gateway or sandbox}
+"""
+        )
+
+    def run(self, *arguments: str, typed: str | None = None, **environ: str | None) -> Result:
+        """Run a command as `main` would, with this configuration."""
+        environment = {"USER": "ada", "NO_COLOR": "1", **environ}
+        command = [*arguments, "--config", str(self.config)]
+        result = CliRunner().invoke(cli, command, env=environment, input=typed)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result
+        assert not any(secret in result.output for secret in SECRETS)
+        return result
+
+    def with_store(self, work: Callable[[Store], Awaitable[Found]]) -> Found:
+        """Do something with the store beside the commands."""
+
+        async def opened() -> Found:
+            store = SqliteStore(self.database)
+            await store.open()
+            try:
+                return await work(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(opened())
+
+    def live(
+        self,
+        story: Callable[[World], Awaitable[None]],
+        capabilities: Capabilities = EVERY_ANSWER,
+        **policy: Any,  # as `open_world` takes it
+    ) -> None:
+        """Let an engine with a scripted gateway live through a story in this home's store."""
+
+        async def lived() -> None:
+            world = await open_world(self.database, capabilities, **policy)
+            try:
+                await story(world)
+            finally:
+                await world.store.close()
+
+        asyncio.run(lived())
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Give a home with a sound configuration; the store is made by whoever comes first."""
+    monkeypatch.chdir(tmp_path)
+    found = Home(tmp_path)
+    found.configure()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a command did to logging, which belongs to the whole process."""
+    handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
+    yield
+    for handler in list(logging.getLogger().handlers):
+        if handler not in handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+    for handler in handlers:
+        if handler not in logging.getLogger().handlers:
+            logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(level)
+    structlog.reset_defaults()

@@ -1,0 +1,141 @@
+"""Metronome's and the gateways' notifications: signed by others' code, repeated, late, reordered."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from email.utils import format_datetime
+
+from external_gate.domain.errors import BadInput, Unavailable
+from external_gate.domain.evidence import Evidence, Source
+from external_gate.domain.identifiers import AttemptKey
+from external_gate.domain.outcome import Answer
+from tests.simulation.metronome_books import CONTRACT, GateWorkflow
+from tests.simulation.service import SECRET, Service
+from tests.simulation.world import World
+
+PATIENCE_SECONDS = 30.0
+"""How long a sender waits for its acknowledgement."""
+
+RETRIES_SECONDS = (5.0, 60.0, 300.0, 900.0, 3600.0, 3600.0, 7200.0, 14400.0, 28800.0, 43200.0)
+"""Between the deliveries of one notification; two days in all, as Metronome does."""
+
+NOTICE_TRIES = 4
+
+
+class Courier:
+    """Delivers to whichever process is up."""
+
+    def __init__(self, world: World, somebody: Callable[[], Service | None]) -> None:
+        self._world = world
+        self._somebody = somebody
+        self._sent: list[tuple[str, bytes]] = []
+        self.on_the_way = 0
+
+    async def announce(self, workflow: GateWorkflow) -> None:
+        """Deliver a workflow's notification until it is acknowledged."""
+        chances = self._world.chances
+        body = _body(workflow, workflow.total)
+        self._sent.append((workflow.workflow_id, body))
+        if chances.strikes("delivery_forged"):
+            await self._deliver(workflow.workflow_id, body, secret="of-somebody-else")  # noqa: S106
+        if chances.strikes("delivery_garbled"):
+            await self._deliver("", b'{"type": "payment_gate.external_initiate"')
+        if chances.strikes("delivery_delayed"):
+            await asyncio.sleep(chances.spread(1, 7200))
+        await self._until_acknowledged(workflow.workflow_id, body)
+        if chances.strikes("delivery_repeated"):
+            await asyncio.sleep(chances.spread(0.01, 1e5))
+            await self._until_acknowledged(workflow.workflow_id, body)
+        if chances.strikes("delivery_conflicting"):
+            await asyncio.sleep(chances.spread(0.01, 1e4))
+            other = _body(workflow, workflow.total + 1)
+            await self._until_acknowledged(workflow.workflow_id, other)
+
+    async def redeliver_everything(self) -> None:
+        """Send again what was ever sent: a person asks for it after a restore."""
+        for workflow_id, body in self._sent:
+            await self._until_acknowledged(workflow_id, body)
+
+    async def notice(self, key: str, answer: Answer) -> None:
+        """Bring a gateway's signed and final word, some tries, perhaps late or twice."""
+        self.on_the_way += 1
+        try:
+            await self._notice(key, answer)
+        finally:
+            self.on_the_way -= 1
+
+    async def _notice(self, key: str, answer: Answer) -> None:
+        chances = self._world.chances
+        await asyncio.sleep(chances.between(0, 2))
+        if chances.strikes("notice_late"):
+            await asyncio.sleep(chances.spread(1, 2e5))
+        for _ in range(2 if chances.strikes("notice_repeated") else 1):
+            for _ in range(NOTICE_TRIES):
+                if not chances.strikes("notice_lost") and await self._bring(key, answer):
+                    break
+                await asyncio.sleep(600)
+
+    async def _bring(self, key: str, answer: Answer) -> bool:
+        service = self._somebody()
+        if service is None:
+            return False
+        now = service.process.clock.now()
+        piece = Evidence(Source.NOTICE, answer, asked_at=now, at=now)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                whose = await service.store.append_evidence(AttemptKey(key), [piece])
+        except (TimeoutError, Unavailable):
+            return False
+        self._world.timeline.tell("notice", "{} for {} of {}", answer, key, whose)
+        return True
+
+    async def _until_acknowledged(self, workflow_id: str, body: bytes) -> None:
+        self.on_the_way += 1
+        try:
+            for seconds in RETRIES_SECONDS:
+                lost = self._world.chances.strikes("delivery_lost")
+                if not lost and await self._deliver(workflow_id, body):
+                    return
+                await asyncio.sleep(seconds)
+        finally:
+            self.on_the_way -= 1
+
+    async def _deliver(self, workflow_id: str, body: bytes, *, secret: str = SECRET) -> bool:
+        service = self._somebody()
+        if service is None:
+            return False
+        date = format_datetime(self._world.loop.true_time(), usegmt=True)
+        signature = hmac.new(secret.encode(), date.encode() + b"\n" + body, hashlib.sha256)
+        headers = {"x-metronome-date": date, "metronome-webhook-signature": signature.hexdigest()}
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                recorded = await service.deliver(headers, body)
+        except (TimeoutError, Unavailable, BadInput) as refused:
+            self._world.timeline.tell("webhook", "{} was not taken: {!r}", workflow_id, refused)
+            return False
+        self._world.truth.must("P7", secret == SECRET, "a forged notification was taken")
+        self._world.timeline.tell("webhook", "{}: {}", workflow_id, recorded.receipt)
+        if workflow_id:
+            self._world.truth.fates[workflow_id].acknowledged = True
+        return not self._world.chances.strikes("acknowledgement_lost")
+
+
+def _body(workflow: GateWorkflow, total: Decimal) -> bytes:
+    return json.dumps(
+        {
+            "id": f"n-{workflow.workflow_id}",
+            "type": "payment_gate.external_initiate",
+            "properties": {
+                "workflow_id": workflow.workflow_id,
+                "workflow_type": "spend",
+                "customer_id": workflow.customer_id,
+                "contract_id": CONTRACT,
+                "invoice_id": workflow.invoice_id,
+                "invoice_total": int(total),
+                "invoice_currency": "USD",
+            },
+        }
+    ).encode()

@@ -1,0 +1,81 @@
+"""The end of a world: every workflow has ended, or waits for somebody with a reason (P1)."""
+
+from typing import TYPE_CHECKING
+
+from external_gate.domain.workflow import ENDED, State, Verdict
+from tests.simulation.truth import Fate, Place
+
+if TYPE_CHECKING:
+    from tests.simulation.universe import Universe
+
+
+def settled_down(universe: "Universe") -> bool:
+    """Tell whether nothing will happen by itself any more that could change an end."""
+    if universe.courier.on_the_way or any(g.undecided for g in universe.gateways.values()):
+        return False
+    return all(_is_at_rest(universe, fate) for fate in universe.world.truth.fates.values())
+
+
+def judge_the_end(universe: "Universe") -> None:
+    """P1, and that every state tells the truth about the money."""
+    for fate in universe.world.truth.fates.values():
+        row = _row(universe, fate)
+        universe.ends[row[0] if row else "never heard of"] += 1
+        _judge(universe, fate, row)
+
+
+def _judge(universe: "Universe", fate: Fate, row: tuple[str, str | None, str | None] | None) -> None:
+    truth, name = universe.world.truth, fate.workflow_id
+    if row is None:
+        truth.must("P1", not fate.acknowledged, f"{name} was acknowledged and is lost")
+        return
+    state, held_reason, _ = row
+    at_rest = _is_at_rest(universe, fate)
+    truth.must("P1", at_rest, f"{name} is still {state} after weeks of peace")
+    truth.must("P1", state != State.HELD or held_reason is not None, f"{name} is held for nothing")
+    incidents = _count(universe, "incidents", name)
+    by_person = bool(fate.persons) or fate.gateway_broke_its_word
+    if state == State.RELEASED:
+        proven = bool(fate.took_money()) or by_person
+        truth.must("P3", proven, f"{name} is released without money")
+    if state == State.CANCELLED:
+        empty = not fate.keeps_money() or bool(incidents) or by_person
+        truth.must("P4", empty, f"{name} is cancelled and its money was taken")
+    told = Verdict.PAID in fate.verdicts and state == State.CANCELLED
+    given_back = all(one.place is not Place.TAKEN for one in fate.tries)
+    truth.must("P5", not told or given_back or by_person, f"{name} ended otherwise than told")
+    kept = fate.keeps_money() and state in {State.CANCELLED, State.REFUNDED}
+    known = not kept or bool(incidents) or by_person
+    truth.must("P8", known, f"{name} ended as {state}, its money was kept, and nobody was told")
+
+
+def _is_at_rest(universe: "Universe", fate: Fate) -> bool:
+    row = _row(universe, fate)
+    if row is None:
+        return True
+    state, _, due = row
+    if state in ENDED or state == State.HELD:
+        return True
+    if state in {State.PAID, State.DECLINED}:
+        return universe.world.metronome_down_until == float("inf")
+    if state == State.PENDING:
+        undecided = any(one.place in {Place.PENDING, Place.PROCESSING} for one in fate.tries)
+        return undecided and _count(universe, "incidents", fate.workflow_id) > 0
+    never_read = universe.world.metronome_down_until == float("inf")
+    return state in {State.RECEIVED, State.READY} and never_read and due is not None
+
+
+def _row(universe: "Universe", fate: Fate) -> tuple[str, str | None, str | None] | None:
+    found: tuple[str, str | None, str | None] | None = (
+        universe.world.database.connection.execute(
+            "SELECT state, held_reason, due_at FROM workflows WHERE workflow_id = ?",
+            (fate.workflow_id,),
+        ).fetchone()
+    )
+    return found
+
+
+def _count(universe: "Universe", table: str, workflow_id: str) -> int:
+    sql = f"SELECT count(*) FROM {table} WHERE workflow_id = ?"  # noqa: S608 - our own words
+    (count,) = universe.world.database.connection.execute(sql, (workflow_id,)).fetchone()
+    return int(count)

@@ -1,0 +1,249 @@
+"""One seed from its beginning to its end: troubles, then peace, then the last judgement."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from external_gate.domain.charge import Payer
+from external_gate.domain.money import Money
+from external_gate.engine.context import Policy
+from tests.simulation.chances import Chances
+from tests.simulation.courier import Courier
+from tests.simulation.gateway_books import GatewayBooks
+from tests.simulation.gateway_kinds import GatewayKind, kind_for
+from tests.simulation.judgement import judge_the_end, settled_down
+from tests.simulation.metronome_books import GateWorkflow, MetronomeBooks
+from tests.simulation.people import People
+from tests.simulation.process import RESTARTS_WITHIN_SECONDS
+from tests.simulation.refusing_guard import draw_rules
+from tests.simulation.service import Service, Setting
+from tests.simulation.troubles import Troubles
+from tests.simulation.truth import Fate, PromiseBroken
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.simulation.world import World
+
+TROUBLES_LAST_SECONDS = (60.0, 3 * 86400.0)
+PEACE_LASTS = timedelta(days=40)
+LOOK_EVERY = timedelta(hours=3)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed came to."""
+
+    seed: int
+    gateway_class: str
+    struck: Counter[str]
+    checks: Counter[str]
+    ends: Counter[str]
+    broken: tuple[PromiseBroken, ...]
+    timeline: str
+    """Written out only when a promise was broken, or when it was asked for."""
+
+
+def run_seed(seed: int, gateway_class: str, *, tell: bool = False) -> Outcome:
+    """Live through one seed with a gateway of one class, always alike."""
+    loop = VirtualLoop()
+    asyncio.set_event_loop(None)
+    world = World.begin(seed, loop)
+    try:
+        universe = Universe(world, gateway_class)
+        loop.run_until_complete(universe.live())
+        return Outcome(
+            seed,
+            gateway_class,
+            world.chances.struck,
+            world.truth.checks,
+            universe.ends,
+            tuple(world.truth.broken),
+            world.timeline.text() if tell or world.truth.broken else "",
+        )
+    finally:
+        world.database.close()
+        loop.close()
+
+
+class Universe:
+    """Everybody in one world."""
+
+    def __init__(self, world: World, gateway_class: str) -> None:
+        self.world = world
+        self.ends: Counter[str] = Counter()
+        chances = world.chances
+        self.gateways = {
+            "main": self._gateway("main", kind_for(gateway_class, chances)),
+            "second": self._gateway("second", kind_for("drawn", chances)),
+        }
+        self.metronome = MetronomeBooks(world.timeline, world.loop.time)
+        self.setting = Setting(
+            policy=_draw_policy(chances),
+            rules=draw_rules(world),
+            gateways=self.gateways,
+            metronome=self.metronome,
+        )
+        self.services: list[Service] = []
+        self.courier = Courier(world, self.somebody)
+        self.people = People(world, self.gateways, self.somebody)
+        self._lives = 0
+        self._tasks: list[asyncio.Task[Any]] = []
+        world.committed = self._wake_workers
+
+    async def live(self) -> None:
+        """Live through troubles and peace, then judge; ends early when a promise is broken."""
+        chances = self.world.chances
+        for _ in range(chances.random.choice((1, 1, 2))):
+            self.start_service()
+        span = chances.spread(*TROUBLES_LAST_SECONDS)
+        self._arrive(span)
+        Troubles(self, span).plan()
+        await self._let_pass(span)
+        self._make_peace()
+        await self._let_peace_work()
+        if not self.world.truth.broken:
+            judge_the_end(self)
+        await self._end()
+
+    def start_service(self) -> None:
+        """Start a process, which is started again whenever it dies."""
+        if self.world.over:
+            return
+        self._lives += 1
+        chances = self.world.chances
+        off = chances.between(-2, 2) if chances.random.random() < 0.5 else 0.0
+        service = Service(
+            self.world,
+            self.setting,
+            name=f"p{self._lives}",
+            clock_is_off=timedelta(seconds=off),
+        )
+        self.services.append(service)
+
+        def died() -> None:
+            self.services.remove(service)
+            self.world.loop.later(chances.spread(*RESTARTS_WITHIN_SECONDS), self.start_service)
+
+        service.process.died = died
+        self._tasks.append(service.start())
+
+    def somebody(self) -> Service | None:
+        """Give a process that is up; None while all are down."""
+        return self.world.chances.random.choice(self.services) if self.services else None
+
+    def begin(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Let somebody do something beside everything else."""
+        self._tasks.append(self.world.loop.create_task(doing))
+
+    def at(self, seconds: float, doing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Let somebody do something later."""
+
+        async def wait_and_do() -> None:
+            await asyncio.sleep(seconds)
+            await doing()
+
+        self.begin(wait_and_do())
+
+    def _gateway(self, name: str, kind: GatewayKind) -> GatewayBooks:
+        world = self.world
+        books = GatewayBooks(
+            name,
+            kind,
+            loop=world.loop,
+            chances=world.chances,
+            truth=world.truth,
+            timeline=world.timeline,
+        )
+        books.notify = self._notify if kind.capabilities.notifies else books.notify
+        world.timeline.tell(name, "is {}", kind)
+        return books
+
+    def _notify(self, key: str, answer: Any) -> None:
+        self.begin(self.courier.notice(key, answer))
+
+    def _arrive(self, span: float) -> None:
+        """Let Metronome begin its workflows, some of them for one invoice."""
+        chances = self.world.chances
+        count = chances.random.choice((1, 1, 2, 3, 4))
+        for number in range(1, count + 1):
+            shared = number > 1 and chances.strikes("second_workflow")
+            invoice_id = f"inv-{number - 1 if shared else number}"
+            if shared:
+                earlier = self.metronome.workflows[f"wf-{number - 1}"]
+                invoice_id, cents = earlier.invoice_id, int(earlier.total)
+            else:
+                cents = chances.random.randint(500, 50_000)
+            self._begin_workflow(f"wf-{number}", f"cust-{number}", invoice_id, cents, span)
+
+    def _begin_workflow(
+        self, workflow_id: str, customer_id: str, invoice_id: str, cents: int, span: float
+    ) -> None:
+        chances, world = self.world.chances, self.world
+        if invoice_id in {w.invoice_id for w in self.metronome.workflows.values()}:
+            customer_id = next(
+                w.customer_id
+                for w in self.metronome.workflows.values()
+                if w.invoice_id == invoice_id
+            )
+        at = chances.between(0, min(span * 0.7, 4 * 3600))
+        lag = chances.spread(1, 900) if chances.strikes("invoice_lags") else 0.0
+        workflow = GateWorkflow(workflow_id, customer_id, invoice_id, Decimal(cents), at + lag)
+        self.metronome.workflows[workflow_id] = workflow
+        world.truth.fates[workflow_id] = Fate(workflow_id, invoice_id, Money(cents, "USD"))
+        gateway = chances.random.choice((None, None, None, "second"))
+        self.setting.payers[customer_id] = Payer(f"cus-{customer_id}", "pm", gateway)
+        self.at(at, partial(self.courier.announce, workflow))
+
+    async def _let_pass(self, seconds: float) -> None:
+        """Let time pass, a little at a time, so that a broken promise ends the world at once."""
+        end = self.world.loop.time() + seconds
+        while not self.world.truth.broken and self.world.loop.time() < end:
+            await asyncio.sleep(min(600.0, end - self.world.loop.time()))
+
+    def _make_peace(self) -> None:
+        world = self.world
+        world.timeline.tell("world", "no more faults from here on")
+        world.chances.stop()
+        world.database_down_until = 0.0
+        if world.metronome_down_until != float("inf"):
+            world.metronome_down_until = 0.0
+        for service in list(self.services):
+            service.process.wake()
+            service.process.clock.off = timedelta(0)
+            service.wake_when_due()
+
+    async def _let_peace_work(self) -> None:
+        """Wait until everything has settled down, and give up after weeks."""
+        end = self.world.loop.time() + PEACE_LASTS.total_seconds()
+        while not self.world.truth.broken and self.world.loop.time() < end:
+            await asyncio.sleep(LOOK_EVERY.total_seconds())
+            if settled_down(self):
+                return
+
+    def _wake_workers(self) -> None:
+        for service in self.services:
+            service.wake_when_due()
+
+    async def _end(self) -> None:
+        self.world.over = True
+        for service in self.services:
+            service.process.release()
+        everything = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in everything:
+            task.cancel()
+        await asyncio.gather(*everything, return_exceptions=True)
+
+
+def _draw_policy(chances: Chances) -> Policy:
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    schedules: tuple[tuple[timedelta, ...], ...] = ((), (), (5 * minute,), (minute, 6 * hour))
+    return Policy(
+        default_gateway="main",
+        soft_decline_schedule=chances.random.choice(schedules),
+        pending_deadline=chances.random.choice((2 * hour, 8 * hour, 30 * hour)),
+        refund_when_unreleasable=chances.random.random() < 0.4,
+        second_person=chances.random.random() < 0.2,
+    )

@@ -1,0 +1,139 @@
+"""One cell of the table: a workflow is driven into a state, an event happens, the rest is seen."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from external_gate.domain.charge import Capabilities
+from external_gate.domain.errors import Refused
+from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.workflow import Actor, HeldReason, State, Verdict
+from tests.engine.world import EVERY_ANSWER
+from tests.states.bench import WF, Bench, Impossible, open_bench
+from tests.states.gateway_events import Event
+from tests.states.situations import Situation
+
+IMPOSSIBLE = "—"
+REFUSED = "✗"
+STAYS = "stays"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A situation, perhaps with another gateway, perhaps with something that follows the event."""
+
+    name: str
+    situation: Situation
+    capabilities: Capabilities = EVERY_ANSWER
+    then: Event | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a workflow stands."""
+
+    state: State
+    held_reason: HeldReason | None
+    verdict: Verdict | None
+    hold_wanted: bool
+    incidents: tuple[IncidentKind, ...]
+
+
+@dataclass
+class Result:
+    """What one run has shown."""
+
+    text: str
+    before: Seen | None = None
+    after: Seen | None = None
+    moves: set[tuple[State, State, Actor]] = field(default_factory=set)
+    released: list[Verdict] = field(default_factory=list)
+    """What Metronome was told, in order."""
+
+
+class Laboratory:
+    """Runs cells, each over a database of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._empty = directory / "empty.db"
+        self._runs = 0
+
+    async def open(self, capabilities: Capabilities = EVERY_ANSWER) -> Bench:
+        """Give a bench over a fresh database, migrated once for all."""
+        if not self._runs:
+            await (await open_bench(self._empty)).hang_up()
+        self._runs += 1
+        path = self._directory / f"{self._runs}.db"
+        shutil.copyfile(self._empty, path)
+        return await open_bench(path, capabilities)
+
+    async def run(self, column: Column, event: Event) -> Result:
+        """Let an event happen in a situation."""
+        bench = await self.open(column.capabilities)
+        try:
+            await column.situation.drive(bench)
+            return await observe(bench, column, event)
+        except Impossible:
+            return Result(IMPOSSIBLE)  # such a gateway never comes there
+        finally:
+            await bench.hang_up()
+
+
+async def observe(bench: Bench, column: Column, event: Event) -> Result:
+    """Let an event happen on a bench and tell what has changed."""
+    before = await see(bench)
+    if before.state is not column.situation.state:
+        return Result(IMPOSSIBLE)
+    text: str | None = None
+    try:
+        await event(bench)
+        if column.then is not None:
+            await column.then(bench)
+    except Impossible:
+        text = IMPOSSIBLE
+    except Refused:
+        text = REFUSED
+    after = await see(bench)
+    if text is REFUSED and after != before:
+        text = f"{REFUSED} but {_change(before, after)}"
+    if bench.heard.errors:
+        text = f"error: {bench.heard.errors[0]!r}"
+    return Result(
+        text or _change(before, after),
+        before,
+        after,
+        moves=await _moves(bench),
+        released=[verdict for _, verdict, _ in bench.billing.releases],
+    )
+
+
+async def see(bench: Bench) -> Seen:
+    """Look how the workflow stands."""
+    workflow = await bench.workflow()
+    return Seen(
+        workflow.state,
+        workflow.held_reason,
+        workflow.verdict,
+        hold_wanted=workflow.hold_wanted is not None,
+        incidents=tuple(i.kind for i in await bench.store.incidents(WF)),
+    )
+
+
+async def _moves(bench: Bench) -> set[tuple[State, State, Actor]]:
+    return {
+        (entry.from_state, entry.to_state, entry.actor)
+        for entry in await bench.store.history(WF)
+        if entry.from_state is not None and entry.to_state is not None
+    }
+
+
+def _change(before: Seen, after: Seen) -> str:
+    where = str(after.state)
+    if after.held_reason is not None:
+        where = f"held `{after.held_reason}`"
+    if (before.state, before.held_reason) == (after.state, after.held_reason):
+        where = STAYS
+    wanted = ", hold wanted" if after.hold_wanted and not before.hold_wanted else ""
+    raised = after.incidents[len(before.incidents) :]
+    return " ".join([f"{where}{wanted}", *(f"⚠ `{kind}`" for kind in raised)])
