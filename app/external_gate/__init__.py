@@ -1,1 +1,1 @@
-"""The sidecar behind Metronome's external payment gate: one charge per workflow, then the release."""
+"""The sidecar behind Metronome's external payment gate: one charge, then the release."""

@@ -178,8 +178,8 @@ def make_gateways(settings: Settings, caller: HttpxCaller, clock: Clock) -> Mapp
     for name, made in gateways.items():
         if made.capabilities.request_timeout >= longest:
             raise Broken(
-                f"gateways.{name}: a call may take {made.capabilities.request_timeout}, which is not "
-                f"below {longest}: raise worker.lease_seconds and worker.drain_seconds"
+                f"gateways.{name}: a call may take {made.capabilities.request_timeout}, not less "
+                f"than {longest}: raise worker.lease_seconds and worker.drain_seconds"
             )
     return gateways
 

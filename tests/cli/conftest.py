@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 from click.testing import CliRunner, Result
-from tests.engine.world import EVERY_ANSWER, World, open_world
 
 from external_gate.cli.main import cli
 from external_gate.domain.charge import Capabilities
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
+from tests.engine.world import EVERY_ANSWER, World, open_world
 
 Found = TypeVar("Found")
 
@@ -58,11 +58,17 @@ busy_timeout_seconds = 0.2
 """
         )
 
-    def run(self, *arguments: str, typed: str | None = None, **environ: str | None) -> Result:
-        """Run a command as `main` would, with this configuration."""
+    def run(
+        self,
+        *arguments: str,
+        typed: str | bytes | None = None,
+        color: bool = False,
+        **environ: str | None,
+    ) -> Result:
+        """Run a command as `main` would, with this configuration; `color` as on a terminal."""
         environment = {"USER": "ada", "NO_COLOR": "1", **environ}
         command = [*arguments, "--config", str(self.config)]
-        result = CliRunner().invoke(cli, command, env=environment, input=typed)
+        result = CliRunner().invoke(cli, command, env=environment, input=typed, color=color)
         assert result.exception is None or isinstance(result.exception, SystemExit), result
         assert not any(secret in result.output for secret in SECRETS)
         return result

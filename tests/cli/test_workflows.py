@@ -2,17 +2,17 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from tests.cli.conftest import Home
-from tests.contracts.store_samples import begun, received, told
-from tests.engine.world import START, World
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.store import Store
+from tests.cli.conftest import Home
+from tests.contracts.store_samples import begun
+from tests.engine.world import START, World
 
 
 async def one_of_each(world: World) -> None:
@@ -189,13 +189,7 @@ def test_show_of_an_unknown_workflow_ends_with_1_and_names_the_list(home: Home) 
 def test_words_from_outside_cannot_steer_the_terminal(home: Home) -> None:
     evil = "\x1b]0;owned\x07\u202e\n  state     released"
 
-    async def held(store: Store) -> None:
-        workflow = received(WorkflowId("w-1"), at=datetime.now(UTC))
-        await store.record(told(workflow, notification_id="n-1"))
-        dossier = await store.dossier(WorkflowId("w-1"))
-        assert dossier is not None
-
-    home.with_store(held)
+    home.with_store(lambda store: begun(store, WorkflowId("w-1")))
     home.run("workflows", "hold", "w-1", "--reason", evil)
 
     for answer in (
@@ -212,9 +206,10 @@ def test_words_from_outside_cannot_steer_the_terminal(home: Home) -> None:
 def test_colour_is_for_terminals_and_for_those_who_want_it(home: Home) -> None:
     home.live(one_of_each)
 
-    # click takes colours out unless it writes to a terminal; the runner does so too.
-    assert "\x1b" not in home.run("workflows", "list", NO_COLOR=None).stdout
-    assert "\x1b" not in home.run("workflows", "list").stdout
+    listed = ("workflows", "list")
+    assert "\x1b[33m" in home.run(*listed, color=True, NO_COLOR=None).stdout
+    assert "\x1b" not in home.run(*listed, color=True, NO_COLOR="1").stdout
+    assert "\x1b" not in home.run(*listed, color=False, NO_COLOR=None).stdout
 
 
 def test_held_workflow_of_every_reason_can_be_listed(home: Home) -> None:

@@ -9,6 +9,7 @@ from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.case import Case
 from external_gate.engine.charging import conclude
+from external_gate.engine.steps import advance
 from tests.engine.world import LEASE, World
 
 
@@ -75,8 +76,6 @@ async def test_a_late_worker_cannot_send_a_charge(world: World) -> None:
     sleeper = Case(world.engine, claimed[0], world.clock.now() + LEASE)
     world.clock.advance(seconds=61)
     await world.work(worker=world.worker("other"))
-
-    from external_gate.engine.steps import advance
 
     await advance(sleeper)
 

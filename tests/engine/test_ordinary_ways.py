@@ -1,5 +1,7 @@
 """The ordinary ways: charged and released, declined and cancelled."""
 
+from datetime import timedelta
+
 from external_gate.domain.workflow import State, Verdict
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import World
@@ -58,8 +60,6 @@ async def test_a_hard_decline_is_released_as_failed(world: World) -> None:
 async def test_a_soft_decline_is_tried_again_by_schedule_with_a_new_key(
     make_world: MakeWorld,
 ) -> None:
-    from datetime import timedelta
-
     world = await make_world(soft_decline_schedule=(timedelta(hours=6),))
     world.gateway.script.extend(["soft", "ok"])
     await world.receive()

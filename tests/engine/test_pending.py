@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from external_gate.domain.charge import Cancel
+from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.outcome import Declined, DeclineKind, TooLate, UndoUnknown
 from external_gate.domain.workflow import State, Verdict
 from tests.engine.conftest import MakeWorld
@@ -130,8 +131,6 @@ async def test_a_decline_that_stayed_one_becomes_final(make_world: MakeWorld) ->
 
 
 async def test_a_notice_moves_a_pending_charge_at_once(world: World) -> None:
-    from external_gate.domain.evidence import Evidence, Source
-
     world.gateway.script.append("pending")
     await world.receive()
     await world.work()

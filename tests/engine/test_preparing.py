@@ -1,6 +1,7 @@
 """Before the charge: invoice, amount, payer, guards; and what bad facts leave behind."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -206,8 +207,6 @@ async def test_without_reading_invoices_the_unit_is_the_configured_one(
 
 
 async def test_an_amount_is_resolved_anew_for_a_new_attempt(make_world: MakeWorld) -> None:
-    from datetime import timedelta
-
     world = await make_world(soft_decline_schedule=(timedelta(hours=1),))
     world.gateway.script.extend(["soft", "ok"])
     await world.receive()

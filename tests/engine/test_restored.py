@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from external_gate.domain.charge import Lookup
-from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.identifiers import WorkflowId, attempt_key
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.engine.operations import Person
 from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, NOTHING, World
+from tests.engine.world import EVERY_ANSWER, NOTHING, Booked, World
 
 
 async def forget(world: World) -> None:
@@ -21,14 +21,10 @@ async def forget(world: World) -> None:
 
 
 async def _key(world: World) -> list[str]:
-    from external_gate.domain.identifiers import attempt_key
-
     return [attempt_key(WorkflowId("wf"), 1)]
 
 
 async def test_a_forgotten_charge_is_found_and_released_without_another(world: World) -> None:
-    from tests.engine.world import Booked
-
     await forget(world)
     [key] = await _key(world)
     world.gateway.books[key] = [Booked("ch_1", "taken", 1500, "USD")]
@@ -40,8 +36,6 @@ async def test_a_forgotten_charge_is_found_and_released_without_another(world: W
 
 
 async def test_a_forgotten_decline_is_taken_up(world: World) -> None:
-    from tests.engine.world import Booked
-
     await forget(world)
     [key] = await _key(world)
     world.gateway.books[key] = [Booked("ch_1", "declined", 1500, "USD")]
@@ -101,9 +95,6 @@ async def test_an_old_notification_is_looked_up_before_its_first_send(
 async def test_a_later_attempt_that_only_the_gateway_knows_is_held(
     make_world: MakeWorld,
 ) -> None:
-    from external_gate.domain.identifiers import attempt_key
-    from tests.engine.world import Booked
-
     world = await make_world(soft_decline_schedule=(timedelta(hours=1),))
     await forget(world)
     second = attempt_key(WorkflowId("wf"), 2)

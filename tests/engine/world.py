@@ -23,6 +23,7 @@ from external_gate.domain.charge import (
     Payer,
     SentCharge,
 )
+from external_gate.domain.errors import Unavailable
 from external_gate.domain.identifiers import (
     ContractId,
     CustomerId,
@@ -30,7 +31,7 @@ from external_gate.domain.identifiers import (
     WorkflowId,
 )
 from external_gate.domain.ledger import HistoryEntry, Incident
-from external_gate.domain.money import USD_CENTS_ID
+from external_gate.domain.money import USD_CENTS_ID, Money
 from external_gate.domain.outcome import (
     Answer,
     Declined,
@@ -194,8 +195,6 @@ class BookkeepingGateway:
         return booked
 
     def _tell(self, key: str, booked: Booked) -> Outcome:
-        from external_gate.domain.money import Money
-
         match booked.status:
             case "taken" | "refunded":
                 amount = Money(booked.amount_minor, booked.currency)
@@ -311,8 +310,6 @@ class BookkeepingBilling:
         self.invoices[invoice_id] = replace(invoice, status=InvoiceStatus.VOID)
 
     async def invoice(self, customer_id: CustomerId, invoice_id: InvoiceId) -> Invoice | None:
-        from external_gate.domain.errors import Unavailable
-
         if self.down:
             self.down -= 1
             raise Unavailable("Metronome does not answer")

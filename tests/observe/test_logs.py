@@ -189,7 +189,9 @@ def test_http_clients_do_not_write_addresses(logged: Logged) -> None:
     assert logged.text == ""
 
 
-def test_uvicorn_writes_through_us(configure: Configure) -> None:
+def test_uvicorn_writes_through_us_alone(
+    configure: Configure, capfd: pytest.CaptureFixture[str]
+) -> None:
     logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)  # as uvicorn does by itself
 
     logged = configure()
@@ -198,6 +200,7 @@ def test_uvicorn_writes_through_us(configure: Configure) -> None:
     logging.getLogger("uvicorn.access").info("GET %s", SHAPED)
 
     assert [line["event"] for line in logged.lines] == [f"Started {MASK}", f"GET {MASK}"]
+    assert "".join(capfd.readouterr()) == ""
 
 
 def test_handlers_that_others_left_are_removed(

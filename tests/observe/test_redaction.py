@@ -138,6 +138,11 @@ def test_cut_never_shows_half_a_secret_because_another_was_masked(tail: int) -> 
     assert CANARY[:6] not in kept
 
 
+def test_long_text_is_cut_and_says_so() -> None:
+    assert Redactor().text("." * 9_000) == "." * LONGEST_TEXT + CUT
+    assert Redactor().text("." * LONGEST_TEXT) == "." * LONGEST_TEXT
+
+
 def test_nesting_and_size_are_bounded() -> None:
     endless: list[object] = []
     endless.append(endless)

@@ -12,7 +12,8 @@ from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.operations import Person
 from external_gate.guards import rules as guards
 from external_gate.guards.rules import GuardRules, Intended
-from tests.states.bench import LEASE, WF, Bench, Impossible
+from tests.engine.world import LEASE
+from tests.states.bench import WF, Bench, Impossible
 from tests.states.gateway_events import Event, Rows, said, taken_over
 from tests.states.metronome_events import notification
 from tests.states.situations import ALICE, CEILING, absent

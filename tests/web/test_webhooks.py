@@ -1,4 +1,4 @@
-"""`POST /webhooks/metronome`: the pinned answers, what each leaves on disk, and that nothing is lost."""
+"""`POST /webhooks/metronome`: the pinned answers, and what each leaves on disk."""
 
 import asyncio
 import json

@@ -49,7 +49,7 @@ class Run:
         self._stopping = asyncio.Event()
 
     async def until_signal(self, *, announce: bool = True) -> None:
-        """Work until SIGTERM or SIGINT, then drain: readiness red, listener closed, charges done."""
+        """Work until SIGTERM or SIGINT, then drain: readiness red, listener closed, work done."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -127,7 +127,7 @@ class Run:
 
 
 async def beat_once(service: Service) -> None:
-    """Raise the high-water mark; a database that is away is left to readiness and to the next beat."""
+    """Raise the high-water mark; a database that is away is left to readiness and the next beat."""
     with contextlib.suppress(Unavailable):
         mark = await service.store.heartbeat(service.clock.now())
         service.engine.high_water.observe(mark)

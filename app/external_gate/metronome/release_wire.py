@@ -55,11 +55,9 @@ def _result(answer: Answered) -> ReleaseResult:
             return stated
         case 409:
             return ReleaseResult.CONFLICT
-        case status if 400 <= status < 500:
-            return ReleaseResult.REFUSED
         case status if 500 <= status < 600:
             return ReleaseResult.FAILED
-        case status if 300 <= status < 400:
+        case status if 300 <= status < 500:
             return ReleaseResult.REFUSED
         case _:  # no status of HTTP: nobody knows what became of it
             return ReleaseResult.UNANSWERED

@@ -1,10 +1,11 @@
 """Liveness, readiness and metrics.
 
-Readiness says one thing: notifications can be stored. Metronome's and the gateways' trouble shows in
-its body, in metrics and alerts, never in its status.
+Readiness says one thing: notifications can be stored. Metronome's and the gateways' trouble shows
+in its body, in metrics and alerts, never in its status.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -59,9 +60,8 @@ class Health:
 
     async def metricsz(self, _request: Request) -> Response:
         """Give every metric in Prometheus' text format."""
-        try:
+        # The counters are worth having even while the database is away.
+        with suppress(Unavailable):
             self.metrics.set_counts(await self.store.counts(), self.clock.now())
-        except Unavailable:
-            pass  # the counters are worth having even while the database is away
         body, media_type = self.metrics.render()
         return Response(body, media_type=media_type)
