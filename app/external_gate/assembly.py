@@ -87,7 +87,14 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def make_store(settings: Settings, *, exclusive: bool) -> SqliteStore:
+def make_metrics() -> Metrics:
+    """Make the metrics of one process."""
+    return Metrics(CollectorRegistry())
+
+
+def make_store(
+    settings: Settings, *, exclusive: bool, metrics: Metrics | None = None
+) -> SqliteStore:
     """Make the store that `store.url` names; `exclusive` for a serving or working process.
 
     Raises `Broken` for a database that this version cannot use.
@@ -96,6 +103,7 @@ def make_store(settings: Settings, *, exclusive: bool) -> SqliteStore:
         path_of(settings.store.url),
         busy_timeout=timedelta(seconds=settings.store.busy_timeout_seconds),
         exclusive=exclusive,
+        on_commit=metrics.observe_commit if metrics else None,
     )
 
 
@@ -105,11 +113,12 @@ def make_service(
     *,
     clock: Clock | None = None,
     random: Random | None = None,
+    metrics: Metrics | None = None,
 ) -> Service:
     """Put a service together from its settings. Opens nothing; raises `Broken` with the cure."""
     clock = clock or SystemClock()
     high_water = HighWater()
-    metrics = Metrics(CollectorRegistry())
+    metrics = metrics or make_metrics()
     observer = LoggingObserver(metrics)
     metronome_caller = HttpxCaller(
         clock,

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import queue
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +15,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from external_gate.cli.main import cli
+from external_gate.cli.opening import open_service
 from external_gate.domain.charge import Capabilities
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
@@ -111,6 +115,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     found = Home(tmp_path)
     found.configure()
     return found
+
+
+@contextmanager
+def receiving(home: Home) -> Iterator[int]:
+    """Run the receiving side of a service on a real socket, without a worker; gives its port."""
+    started: queue.Queue[tuple[DrainingServer, int]] = queue.Queue()
+
+    async def serve() -> None:
+        async with open_service(home.config) as service:
+            health = Health(
+                service.store, service.clock, service.metrics, Readiness(), running=lambda: 0
+            )
+            webhook = MetronomeWebhook(
+                service.receiver, body_limit_bytes=4096, body_timeout_seconds=5, wake=lambda: None
+            )
+            server = make_server(create_app(webhook, health))
+            with listen("127.0.0.1", 0) as listener:
+                started.put((server, listener.getsockname()[1]))
+                await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    server, port = started.get(timeout=30)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(autouse=True)

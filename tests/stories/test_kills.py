@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import time
 
 import httpx
@@ -97,6 +98,19 @@ def test_a_second_service_on_the_same_file_is_refused(cast: Players) -> None:
     assert second.wait(timeout=20) == 2
     assert "gate.db" in cast.log("second")
     assert answers(f"{cast.service_url}/readyz")
+
+
+def test_a_database_newer_than_the_code_is_refused(cast: Players) -> None:
+    cast.start_service()
+    cast.kill("service")
+    with sqlite3.connect(cast.folder / "gate.db") as newer:
+        newer.execute("INSERT INTO migrations VALUES (9999, 'from_tomorrow', 'x', 0)")
+    newer.close()
+
+    again = cast.start_service(wait=False)
+
+    assert again.wait(timeout=20) == 2
+    assert "newer" in cast.log("service")
 
 
 def test_a_taken_port_is_wrong_configuration(cast: Players) -> None:

@@ -1,6 +1,7 @@
 """A service in this process behind a real socket, on a real file."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from external_gate.intake.signature import AgeLimits, http_date, sign
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.observer import LoggingObserver
 from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sqlite_connection import connect_file
 from external_gate.web.app import create_app
 from external_gate.web.health import Health, Readiness
 from external_gate.web.server import listen, make_server
@@ -35,6 +37,8 @@ class Served:
     readiness: Readiness
     client: httpx.AsyncClient
     path: Path
+    writer: sqlite3.Connection
+    """The store's own writing connection, to make its disk full."""
 
     async def deliver(
         self, body: bytes, *, age: timedelta = timedelta(0), secret: str = SECRET, **headers: str
@@ -52,7 +56,13 @@ class Served:
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     """Serve webhooks, health and metrics on a free port."""
     path = tmp_path / "gate.db"
-    store = SqliteStore(path, busy_timeout=timedelta(milliseconds=100))
+    connections: list[sqlite3.Connection] = []
+
+    def connect(file: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+        connections.append(connect_file(file, busy_timeout))
+        return connections[-1]
+
+    store = SqliteStore(path, busy_timeout=timedelta(milliseconds=100), connect=connect)
     await store.open()
     clock, metrics, readiness = SystemClock(), Metrics(CollectorRegistry()), Readiness()
     receiver = Receiver(store, [SECRET], AgeLimits(), clock, LoggingObserver(metrics))
@@ -65,7 +75,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Served(url, port, store, readiness, client, path)
+            yield Served(url, port, store, readiness, client, path, connections[0])
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving

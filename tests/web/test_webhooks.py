@@ -214,6 +214,25 @@ async def test_a_locked_database_is_503_and_the_delivery_comes_again(served: Ser
     assert result(again) == (200, "recorded")
 
 
+async def test_a_full_disk_is_503_and_the_delivery_comes_again(served: Served) -> None:
+    [pages] = served.writer.execute("PRAGMA page_count").fetchone()
+    served.writer.execute(f"PRAGMA max_page_count = {pages}")
+    large = [initiate(workflow_id=f"wf-{n}", note="x" * 3000) for n in range(20)]
+    refused = [await served.deliver(body) for body in large]
+    served.writer.execute("PRAGMA max_page_count = 100000")
+
+    again = [await served.deliver(body) for body in large]
+
+    statuses = {answer.status_code for answer in refused}
+    assert 503 in statuses
+    assert statuses <= {200, 503}
+    assert {answer.status_code for answer in again} == {200}
+    recorded = sum(result(a) == (200, "recorded") for a in refused + again)
+    assert recorded == len(large)
+    for number in range(len(large)):
+        assert await served.store.dossier(WorkflowId(f"wf-{number}")) is not None
+
+
 async def test_readiness_says_one_thing(served: Served) -> None:
     ready = await served.client.get("/readyz")
     served.readiness.draining = True

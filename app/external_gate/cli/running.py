@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from external_gate.assembly import Service, make_service, make_store, secrets_of
+from external_gate.assembly import Service, make_metrics, make_service, make_store, secrets_of
 from external_gate.domain.errors import Unavailable
 from external_gate.observe import events
 from external_gate.observe.logs import configure
@@ -27,8 +27,9 @@ async def opened(loaded: Loaded, *, exclusive: bool) -> AsyncIterator[Service]:
 
     Raises `Broken` and `Unavailable` as `Store.open`.
     """
-    store = make_store(loaded.settings, exclusive=exclusive)
-    service = make_service(loaded.settings, store)
+    metrics = make_metrics()
+    store = make_store(loaded.settings, exclusive=exclusive, metrics=metrics)
+    service = make_service(loaded.settings, store, metrics=metrics)
     try:
         await service.store.open()
         if store.restored is not None:
@@ -103,7 +104,10 @@ class Run:
     async def _keep_beating(self) -> None:
         while True:
             await beat_once(self._service)
+            woken_at = asyncio.get_running_loop().time() + HEARTBEAT_EVERY.total_seconds()
             await self._service.clock.sleep(HEARTBEAT_EVERY)
+            lag = asyncio.get_running_loop().time() - woken_at
+            self._service.metrics.set_event_loop_lag(max(0.0, lag))
 
     def _make_server(self) -> DrainingServer:
         service, knobs = self._service, self._service.settings.server

@@ -118,6 +118,7 @@ async def _save_intent(case: Case, prepared: Prepared) -> Attempt:
     )
     draft.note(
         "charge_intended",
+        attempt=str(attempt.number),
         attempt_key=attempt.charge.attempt_key,
         gateway=attempt.gateway,
         amount=str(attempt.charge.amount),

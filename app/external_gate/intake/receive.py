@@ -19,8 +19,19 @@ from external_gate.stores.store import NewNotification, Recorded, Store
 class IntakeObserver(Protocol):
     """Hears of every delivery; must neither raise nor block."""
 
-    def recorded(self, recorded: Recorded, kind: str, age: timedelta, flaw: str | None) -> None:
-        """A validly signed delivery is durable. `kind` is the notification's type."""
+    def recorded(
+        self,
+        recorded: Recorded,
+        kind: str,
+        age: timedelta,
+        flaw: str | None,
+        *,
+        held: HeldReason | None = None,
+    ) -> None:
+        """A validly signed delivery is durable. `kind` is the notification's type.
+
+        `held` says why the workflow that it begins waits for a person; None when it does not.
+        """
         ...
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None:
@@ -55,9 +66,15 @@ class Receiver:
             )
             raise
         read = envelope.read(body)
-        recorded = await self.store.record(_notification(read, body, verified, now))
-        self.observer.recorded(recorded, read.type, verified.age, read.flaw)
+        notification = _notification(read, body, verified, now)
+        recorded = await self.store.record(notification)
+        held = notification.workflow.held_reason if notification.workflow else None
+        self.observer.recorded(recorded, read.type, verified.age, read.flaw, held=held)
         return recorded
+
+    def turned_away(self, reason: str) -> None:
+        """Count a delivery that was not even read: its body too large or too slow, no disk."""
+        self.observer.refused(reason, None, only_the_date=False)
 
     async def replay(self, number: int, *, who: str, reason: str) -> Recorded:
         """Read a kept notification again and begin the workflow that it did not begin before.

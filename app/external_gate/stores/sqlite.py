@@ -48,7 +48,7 @@ from external_gate.stores.store import (
     Recorded,
     WorkflowFilter,
 )
-from external_gate.stores.writer import Stage, Writer
+from external_gate.stores.writer import OnCommit, Stage, Writer
 
 Result = TypeVar("Result")
 
@@ -62,6 +62,7 @@ class SqliteStore:
     `exclusive` takes the lock of a serving or working process; commands go without. A mark in the
     heartbeat file that is later than the database's by more than `restored_after` shows that the
     database is an older copy. It is written to the database first, so nothing need be allowed for.
+    `on_commit` hears of every group commit.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class SqliteStore:
         exclusive: bool = False,
         restored_after: timedelta = timedelta(0),
         connect: Connect = connect_file,
+        on_commit: OnCommit | None = None,
     ) -> None:
         # Resolved, so that a link to the file has the same lock and the same heartbeat.
         self._path = path.resolve()
@@ -79,6 +81,7 @@ class SqliteStore:
         self._exclusive = exclusive
         self._restored_after = restored_after
         self._connect = connect
+        self._on_commit = on_commit
         self._lock = FileLock(self._path.with_name(f"{self._path.name}.lock"))
         self._heartbeat = HeartbeatFile(self._path.with_name(f"{self._path.name}.heartbeat"))
         self._open: tuple[Database, Writer, Readers] | None = None
@@ -96,7 +99,7 @@ class SqliteStore:
         connect = partial(open_to_read, self._path, self._busy_timeout, self._connect)
         self._open = (
             database,
-            Writer(database.conn, translate=self._translate),
+            Writer(database.conn, translate=self._translate, on_commit=self._on_commit),
             Readers(connect, translate=self._translate),
         )
 

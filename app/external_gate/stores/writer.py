@@ -5,6 +5,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,9 @@ from external_gate.domain.errors import Unavailable
 
 Result = TypeVar("Result")
 Stage = Callable[[sqlite3.Connection], Any]  # Any: each caller of `run` knows its own result
+
+OnCommit = Callable[[int, float], None]
+"""Hears, in the writer's thread, how many jobs a commit held and how many seconds it took."""
 
 MOST_JOBS = 512
 """In one commit: some 20 ms of work, so that the first of them does not wait long for the last."""
@@ -43,9 +47,14 @@ class Writer:
     """Runs jobs one after another on one connection; resolves them after a durable commit."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, translate: Callable[[Exception], Exception]
+        self,
+        connection: sqlite3.Connection,
+        *,
+        translate: Callable[[Exception], Exception],
+        on_commit: OnCommit | None = None,
     ) -> None:
         self._connection = connection
+        self._on_commit = on_commit
         self._translate = translate
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = False
@@ -106,8 +115,11 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
         error: Exception
         try:
+            began = time.monotonic()
             outcomes = [self._run(job) for job in jobs]
             self._connection.execute("COMMIT")
+            if self._on_commit is not None:
+                self._on_commit(len(jobs), time.monotonic() - began)
         except _TransactionLost as lost:
             error = lost.error
         except sqlite3.Error as refused:

@@ -43,12 +43,15 @@ class MetronomeWebhook:
             )
             recorded = await self._receiver.receive(request.headers, body)
         except BodyTooLarge as error:
+            self._receiver.turned_away("body_too_large")
             return problem(413, str(error), headers={"Connection": "close"})
         except BodyTooSlow as error:
+            self._receiver.turned_away("body_too_slow")
             return problem(408, str(error), headers={"Connection": "close"})
         except SignatureRefused as refusal:
             return problem(401, str(refusal), reason=refusal.reason)
         except Unavailable as error:
+            self._receiver.turned_away("not_durable")
             return problem(503, str(error), headers={"Retry-After": RETRY_AFTER_SECONDS})
         self._wake()
         return JSONResponse({"result": recorded.receipt})
