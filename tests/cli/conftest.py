@@ -19,6 +19,10 @@ from external_gate.cli.opening import open_service
 from external_gate.domain.charge import Capabilities
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
+from external_gate.web.app import create_app
+from external_gate.web.health import Health, Readiness
+from external_gate.web.server import DrainingServer, listen, make_server
+from external_gate.web.webhooks import MetronomeWebhook
 from tests.engine.world import EVERY_ANSWER, World, open_world
 
 Found = TypeVar("Found")
@@ -137,7 +141,7 @@ def receiving(home: Home) -> Iterator[int]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    server, port = started.get(timeout=30)
+    server, port = started.get(timeout=10)
     try:
         yield port
     finally:

@@ -33,6 +33,10 @@ def payers() -> None:
     """See and change who pays for a Metronome customer.
 
     The table is read when payers.source is "table"; changes count from the next charge on.
+
+    \b
+    Example:
+      external-gate payers list
     """
 
 

@@ -1,15 +1,18 @@
 """From state to step: what a worker does with a claimed workflow until it must wait."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from external_gate.domain.errors import LeaseLost
+from external_gate.domain.errors import Broken, LeaseLost
 from external_gate.domain.workflow import ENDED, HeldReason, State
 from external_gate.engine import charging, looking, refunding, releasing
 from external_gate.engine.case import Case
 from external_gate.stores.store import HoldWanted, UnreadEvidence
 
 Step = Callable[[Case], Awaitable[None]]
+
+MOST_STEPS = 25
+"""In one claim; no way through the table is nearly as long: more means that it runs in circles."""
 
 HOLDABLE = frozenset(
     {State.RECEIVED, State.READY, State.UNRESOLVED, State.PENDING, State.PAID, State.DECLINED}
@@ -56,8 +59,11 @@ async def advance(case: Case, *, may_go_on: Callable[[], bool] = lambda: True) -
     try:
         if case.dossier.newest_evidence > case.workflow.evidence_read:
             await charging.read_and_decide(case)
-        while not case.given_back and may_go_on():
+        for _ in range(MOST_STEPS):
+            if case.given_back or not may_go_on():
+                return
             await _one_step(case)
+        await _cool_down(case)
     except LeaseLost:
         case.given_back = True
         case.engine.observer.lease_lost(case.workflow)
@@ -85,6 +91,13 @@ async def _hold(case: Case, reason: HeldReason) -> None:
     draft = case.draft()
     draft.hold(reason, case.workflow.hold_wanted_detail)
     await case.save(draft, give_back=True)
+
+
+async def _cool_down(case: Case) -> None:
+    """Leave a workflow that runs in circles alone for a minute, and say so."""
+    stuck = Broken(f"workflow {case.workflow.workflow_id} takes step after step and stays put")
+    case.engine.observer.step_failed(case.workflow, stuck)
+    await _give_back(case, case.engine.clock.now() + timedelta(minutes=1))
 
 
 async def _give_back(case: Case, due_at: datetime) -> None:

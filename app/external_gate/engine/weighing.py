@@ -193,12 +193,14 @@ def _on_waiting(draft: Draft, waiting: Waiting, scales: Scales) -> None:
             tries=0,
             trying_since=draft.now,
         )
-    if waiting.final_at is not None:
-        draft.set(due_at=max(waiting.final_at, draft.now))
+    if waiting.final_at is not None and waiting.final_at > draft.now:
+        draft.set(due_at=waiting.final_at)
+    elif waiting.final_at is not None and scales.capabilities.lookup is not Lookup.QUERY:
+        draft.hold(HeldReason.UNKNOWN_CHARGE, "declined, and nobody can tell whether it stayed so")
     elif waiting.pending.needs_customer and waiting.pending.action_url is None:
         draft.set(due_at=draft.now if draft.after.undo_asked_at is None else _climb(draft, scales))
     elif waiting.pending.next_poll is not None:
-        draft.set(due_at=draft.now + waiting.pending.next_poll)
+        draft.set(due_at=draft.now + max(waiting.pending.next_poll, retry.RUNGS[0]))
     else:
         draft.set(due_at=_climb(draft, scales))
 
