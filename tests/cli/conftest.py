@@ -1,4 +1,4 @@
-"""A home for commands: a configuration, a real SQLite file, and the command line as people type it."""
+"""A home for commands: a configuration, a real SQLite file, and commands as people type them."""
 
 import asyncio
 import logging

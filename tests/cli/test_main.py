@@ -74,9 +74,7 @@ def test_module_is_the_command() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["workflows", "list", "--nonsense"]])
-def test_wrong_use_ends_with_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
 
@@ -130,7 +128,9 @@ def test_bug_is_shown_without_any_value_and_never_says_no() -> None:
     assert "c4n4ry" not in done.stderr + done.stdout
 
 
-SLOW = BUGGY.replace("    secret =", "    print('ready', flush=True); import time; time.sleep(30)\n    x =")
+SLOW = BUGGY.replace(
+    "    try:", "    print('ready', flush=True); import time; time.sleep(30)\n    try:"
+)
 
 
 def test_ctrl_c_ends_with_130() -> None:

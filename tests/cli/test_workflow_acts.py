@@ -1,4 +1,4 @@
-"""What people do on the command line: names and reasons are kept, and nothing happens by accident."""
+"""What people do on the command line: names and reasons are kept, nothing happens by accident."""
 
 import os
 import pty
@@ -7,12 +7,12 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.cli.conftest import Home
-from tests.engine.world import NOTHING, World
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import State, Workflow
+from tests.cli.conftest import Home
+from tests.engine.world import NOTHING, World
 
 WF = WorkflowId("wf")
 WHY = ("--reason", "as agreed")
@@ -249,7 +249,6 @@ def test_help_shows_an_example(home: Home, act: str) -> None:
 
     assert f"Example:\n    external-gate workflows {act} " in shown
     assert "--config" in shown
-
 
 
 def a_broken_gateway(home: Home) -> None:

@@ -19,7 +19,7 @@ from external_gate.assembly import (
 )
 from external_gate.cli.endings import endings
 from external_gate.observe import events
-from external_gate.observe.logs import configure
+from external_gate.observe.logs import configure, flush
 from external_gate.settings import Settings, load
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
@@ -42,6 +42,7 @@ async def open_store(config_path: Path | None) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+        flush()  # so that a warning stands before what the command says at its end
 
 
 @asynccontextmanager
@@ -59,6 +60,7 @@ async def open_service(config_path: Path | None) -> AsyncIterator[Service]:
         yield service
     finally:
         await service.aclose()
+        flush()
 
 
 async def _open(store: SqliteStore) -> None:

@@ -29,6 +29,8 @@ _HEADER = ("WORKFLOW", "STATE", "HELD BECAUSE", "AMOUNT", "AGE", "CUSTOMER", "IN
 def workflows() -> None:
     """See workflows, and decide those that are held.
 
+    An id that nobody knows, and an act that the rules refuse, are a no: exit code 1.
+
     \b
     Example:
       external-gate workflows list --held

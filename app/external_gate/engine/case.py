@@ -19,6 +19,8 @@ class Case:
         self.lease_until = lease_until
         self.fence = dossier.workflow.fence
         self.given_back = False
+        self.in_doubt = False
+        """Whether the latest save may or may not have been committed: read again before the next."""
         self.just_decided = False
         """Whether the release owed now was begun in this claim and has not been sent yet."""
 
@@ -43,7 +45,9 @@ class Case:
         """
         before = self.workflow
         change = draft.change(fence=self.fence, give_back=give_back)
+        self.in_doubt = True
         self.dossier = await self.engine.store.save(change)
+        self.in_doubt = False
         self.given_back = give_back
         if (before.verdict, before.release_generation) != (
             change.after.verdict,
@@ -60,3 +64,4 @@ class Case:
         if dossier is None or dossier.workflow.fence != self.fence:
             raise LeaseLost(f"workflow {self.workflow.workflow_id} was claimed by another worker")
         self.dossier = dossier
+        self.in_doubt = False

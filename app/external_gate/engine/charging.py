@@ -1,6 +1,6 @@
 """The charge: save the intent, send once, save what it came to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -181,9 +181,30 @@ async def conclude(
 ) -> None:
     """Append answers and make the move that all evidence together demands, in one save.
 
-    When other evidence arrived meanwhile the answers are kept and the decision is made again.
-    `overdue` becomes an incident if the charge is pending even so.
+    When other evidence arrived meanwhile the answers are kept and the decision is made again. Saves
+    stubbornly: an answer that is lost with a short outage of the database would have to be looked
+    up, and not every gateway can be asked. `overdue` becomes an incident if the charge is pending
+    even so.
     """
+    for wait in SAVE_AGAIN_AFTER:
+        try:
+            await _conclude_once(case, attempt, pieces, overdue)
+        except Unavailable:
+            await case.engine.clock.sleep(wait)
+        else:
+            return
+    await _conclude_once(case, attempt, pieces, overdue)
+
+
+async def _conclude_once(
+    case: Case, attempt: Attempt, pieces: Sequence[Evidence], overdue: str | None
+) -> None:
+    if case.in_doubt:
+        await case.reread()
+        if _are_on_record(case, attempt, pieces):  # the save that seemed to fail was committed
+            if case.dossier.newest_evidence > case.workflow.evidence_read:
+                await read_and_decide(case)
+            return
     draft = case.draft()
     for piece in pieces:
         draft.append(attempt, piece)
@@ -192,23 +213,15 @@ async def conclude(
     if overdue is not None and draft.after.state is State.PENDING:
         draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
     try:
-        await _save_answers(case, draft)
+        await case.save(draft, give_back=_is_for_later(draft))
     except UnreadEvidence:
         await read_and_decide(case)
 
 
-async def _save_answers(case: Case, draft: Draft) -> None:
-    """Save answers stubbornly: an answer that is lost with a short outage of the database has to be
-    looked up again, and not every gateway can be asked.
-    """
-    for wait in SAVE_AGAIN_AFTER:
-        try:
-            await case.save(draft, give_back=_is_for_later(draft))
-        except Unavailable:
-            await case.engine.clock.sleep(wait)
-        else:
-            return
-    await case.save(draft, give_back=_is_for_later(draft))
+def _are_on_record(case: Case, attempt: Attempt, pieces: Sequence[Evidence]) -> bool:
+    known = next((a for a in case.dossier.attempts if a.number == attempt.number), attempt)
+    told = {(piece.source, piece.send, piece.asked_at) for piece in known.evidence}
+    return bool(pieces) and all((p.source, p.send, p.asked_at) in told for p in pieces)
 
 
 async def read_and_decide(case: Case) -> None:

@@ -94,7 +94,8 @@ class Draft:
         """Move to `paid` or `declined` and begin the release: from here on the outcome is fixed."""
         to = State.PAID if verdict is Verdict.PAID else State.DECLINED
         self.move(to, reason, verdict=verdict, due_at=self.now, tries=0, trying_since=None)
-        self.begin_release(1)
+        known = [r.generation for r in self.releases if r.verdict is verdict]
+        self.begin_release(max(known, default=0) + 1)
 
     def begin_release(self, generation: int) -> None:
         """Fix the key of the next release call; with this save it may be on its way."""

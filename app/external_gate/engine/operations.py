@@ -193,7 +193,7 @@ class Operations:
             draft.begin_release(workflow.release_generation + 1)
         elif workflow.held_reason is HeldReason.MISSHAPEN:
             raise Refused(
-                "the notification was not understood: replay it after an upgrade, or settle by hand"
+                "the notification was not understood: charge by hand what is owed, then settle"
             )
         else:
             self._resume_charge(draft, accept_unknown=accept_unknown)

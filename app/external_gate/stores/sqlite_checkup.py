@@ -89,7 +89,7 @@ def _behind(path: Path, busy_timeout: timedelta) -> Sequence[str]:
     connection = open_to_read(path, busy_timeout, connect_file)
     try:
         has = applied(Database(connection, execute_plugins=False))
-        return [migration.name for migration in missing(has, shipped("sqlite"))]
+        return tuple(migration.name for migration in missing(has, shipped("sqlite")))
     finally:
         connection.close()
 
