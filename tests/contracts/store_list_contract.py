@@ -160,13 +160,13 @@ class MarkContract:
             assert dossier.workflow.restored_at == mark
         assert (await store.history(W1))[-1].event == "older_copy_found"
 
-    async def test_notification_from_before_the_restore_is_marked_as_well(
+    async def test_notification_that_the_lost_life_may_have_seen_is_marked_as_well(
         self, store: Store
     ) -> None:
         await store.mark_restored(later(50))
 
         await begun(store, W1, at=later(50))
-        await begun(store, W2, at=later(51))
+        await begun(store, W2, at=later(50 + 77 * 3600))
 
         old, new = await store.dossier(W1), await store.dossier(W2)
         assert old is not None

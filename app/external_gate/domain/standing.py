@@ -257,9 +257,12 @@ class _Reading:
         return declines[:1] + [p for p in declines[1:] if p.source is Source.CHARGE]
 
     def latest_pending(self) -> Pending | None:
+        """Give what the gateway last called open; None once it has called it declined since."""
         for piece in reversed(self._attempt.evidence):
             if isinstance(piece.answer, Pending):
                 return piece.answer
+            if isinstance(piece.answer, Declined) and piece.source is not Source.CHARGE:
+                return None
         return None
 
     def without_final_word(self, now: datetime) -> Standing:

@@ -20,7 +20,7 @@ class Case:
         self.fence = dossier.workflow.fence
         self.given_back = False
         self.in_doubt = False
-        """Whether the latest save may or may not have been committed: read again before the next."""
+        """Whether the latest save may have been committed or not: read again before the next."""
         self.just_decided = False
         """Whether the release owed now was begun in this claim and has not been sent yet."""
 

@@ -153,7 +153,9 @@ def _judge_for(case: Case, attempt: Attempt) -> Callable[[Ledger], GuardVerdict]
         workflow=case.workflow,
         amount=attempt.charge.amount,
         gateway=attempt.gateway,
-        was_sent=any(a.sends for a in case.dossier.attempts),
+        # After a restore our books may have forgotten a send.
+        was_sent=case.workflow.restored_at is not None
+        or any(a.sends or a.evidence for a in case.dossier.attempts),
     )
     return lambda ledger: judge(intended, ledger, case.engine.rules)
 

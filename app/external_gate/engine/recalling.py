@@ -42,23 +42,42 @@ async def recall(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsP
     """Ask the gateway about every key that could have been sent without our books knowing."""
     if not _is_needed(case, attempt):
         return Clear()
-    gateway = case.engine.gateways[attempt.gateway]
-    if gateway.capabilities.lookup is not Lookup.QUERY:
-        return NeedsPerson(
-            HeldReason.RESTORED,
-            "an earlier charge may be missing from our books, and this gateway has no lookup",
-        )
-    first = await _ask(case, attempt)
-    if isinstance(first, Found | Later | NeedsPerson):
-        return first
-    for number in range(attempt.number + 1, _last_number(case, attempt) + 1):
-        later = await _ask(case, _numbered(attempt, number))
-        if isinstance(later, Found):
+    for name in _gateways_to_ask(case, attempt):
+        if case.engine.capabilities(name).lookup is not Lookup.QUERY:
             return NeedsPerson(
-                HeldReason.RESTORED, f"the gateway knows attempt {number}, our books do not"
+                HeldReason.RESTORED,
+                f"a charge may be missing from our books, and gateway {name} has no lookup",
             )
-        if not isinstance(later, Clear):
-            return later
+    first = await _ask(case, attempt)
+    if not isinstance(first, Clear):
+        return first
+    return await _ask_for_others(case, attempt)
+
+
+def _gateways_to_ask(case: Case, attempt: Attempt) -> list[str]:
+    """Give where a forgotten charge could be: the payer may have moved since to another gateway."""
+    if case.workflow.restored_at is None:
+        return [attempt.gateway]
+    return [attempt.gateway, *sorted(set(case.engine.gateways) - {attempt.gateway})]
+
+
+async def _ask_for_others(case: Case, attempt: Attempt) -> Clear | Later | NeedsPerson:
+    """Ask for later attempts, and at other gateways: a charge there is left to a person."""
+    for name in _gateways_to_ask(case, attempt):
+        for number in range(1, _last_number(case, attempt) + 1):
+            known = next((a for a in case.dossier.attempts if a.number == number), None)
+            if name == attempt.gateway and (number == attempt.number or known is not None):
+                continue  # just asked, or a dead one of our own books
+            if known is not None and known.gateway == name:
+                continue
+            found = await _ask(case, replace(_numbered(attempt, number), gateway=name))
+            if isinstance(found, Found):
+                return NeedsPerson(
+                    HeldReason.RESTORED,
+                    f"gateway {name} knows attempt {number}, our books do not",
+                )
+            if not isinstance(found, Clear):
+                return found
     return Clear()
 
 

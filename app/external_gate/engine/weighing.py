@@ -253,7 +253,7 @@ def _on_open(draft: Draft, cause: str, scales: Scales) -> None:
     if scales.capabilities.lookup is Lookup.REPLAY:
         if draft.after.state is not State.READY:
             draft.move(State.READY, f"unknown ({cause}): the same key asks again", due_at=due)
-    elif draft.after.state is State.CHARGING:
+    elif draft.after.state in {State.CHARGING, State.PENDING}:
         draft.move(State.UNRESOLVED, f"nobody knows: {cause}", due_at=due)
     else:
         draft.set(due_at=due)

@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.errors import BadInput
@@ -56,6 +56,10 @@ INSERT INTO workflows (
 _NAME_WORKFLOW = "UPDATE notifications SET workflow_id = ? WHERE number = ? AND workflow_id IS NULL"
 
 _KEPT = "SELECT notification_id, signed_at, received_at FROM notifications WHERE number = ?"
+
+DELIVERED_FOR = timedelta(hours=76)
+"""How long Metronome may deliver one notification, each time with a new date (up to 72 hours by
+older documents), and some hours for clocks and queues."""
 
 _RESTORED_AT = "SELECT value FROM meta WHERE name = 'restored_at'"
 
@@ -135,12 +139,12 @@ def _begin(
 
 
 def _marked(connection: sqlite3.Connection, workflow: Workflow, signed_at: datetime) -> Workflow:
-    """Mark a workflow whose notification is older than the copy that we run on.
+    """Mark a workflow whose notification may have been delivered to the lost life as well.
 
-    The lost life may have charged it already, so its first send begins with a lookup.
+    That life may have charged it already, so its first send begins with a lookup.
     """
     row = connection.execute(_RESTORED_AT).fetchone()
-    if row is None or to_milliseconds(signed_at) > row[0]:
+    if row is None or signed_at > from_milliseconds(row[0]) + DELIVERED_FOR:
         return workflow
     return replace(workflow, restored_at=from_milliseconds(row[0]))
 
