@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock build clean
+.PHONY: help setup demo test campaign check format states lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: $(READY) ## run the main job: emulator, service and sandbox gateway over r
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest
 
+campaign: $(READY) ## run the simulation at length: SEEDS=100000 START=0 REPORT=report.md
+	$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
+
 check: $(READY) ## lint, format, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +38,9 @@ check: $(READY) ## lint, format, types and import rules
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+states: $(READY) ## draw docs/states.md from the code
+	$(BIN)/python -m tests.states.render > docs/states.md.new && mv docs/states.md.new docs/states.md
 
 lock: ## resolve the lock files anew (needs uv)
 	uv lock --upgrade

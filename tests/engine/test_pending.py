@@ -8,7 +8,7 @@ from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.outcome import Declined, DeclineKind, TooLate, UndoUnknown
 from external_gate.domain.workflow import State, Verdict
 from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, World
+from tests.engine.world import EVERY_ANSWER, SUCCESS_ONLY, World
 
 
 async def test_a_pending_charge_is_polled_until_it_is_taken(world: World) -> None:
@@ -144,3 +144,24 @@ async def test_a_notice_moves_a_pending_charge_at_once(world: World) -> None:
     await world.work()
 
     assert await world.state() is State.CANCELLED
+
+
+async def test_a_decline_that_may_belong_to_another_send_leaves_the_charge_unknown(
+    make_world: MakeWorld,
+) -> None:
+    """Two sends under a key that stores successes only: one is declined, and the other?"""
+    world = await make_world(SUCCESS_ONLY)
+    world.gateway.script.extend(["lost_before", "pending"])
+    await world.receive()
+    await world.work_through(hours=1)
+    assert await world.state() is State.PENDING
+    next(iter(world.gateway.books.values()))[0].status = "declined"
+
+    await world.work_through(hours=3)
+    history = await world.store.history((await world.dossier()).workflow.workflow_id)
+    moved = {entry.to_state for entry in history}
+    await world.work_through(hours=60)
+
+    assert State.UNRESOLVED in moved
+    assert await world.state() is State.HELD
+    assert world.billing.releases == []

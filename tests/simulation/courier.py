@@ -1,10 +1,11 @@
-"""Metronome's and the gateways' notifications: signed by others' code, repeated, late, reordered."""
+"""Notifications of Metronome and the gateways: signed by other code, repeated, late, reordered."""
 
 import asyncio
 import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from email.utils import format_datetime
 
@@ -24,6 +25,9 @@ RETRIES_SECONDS = (5.0, 60.0, 300.0, 900.0, 3600.0, 3600.0, 7200.0, 14400.0, 288
 
 NOTICE_TRIES = 4
 
+REDATES = True
+"""Whether what is sent again after a restore is signed with a new date: nobody documents it."""
+
 
 class Courier:
     """Delivers to whichever process is up."""
@@ -31,16 +35,17 @@ class Courier:
     def __init__(self, world: World, somebody: Callable[[], Service | None]) -> None:
         self._world = world
         self._somebody = somebody
-        self._sent: list[tuple[str, bytes]] = []
+        self._sent: list[tuple[str, bytes, datetime]] = []
         self.on_the_way = 0
+        self.redates = REDATES
 
     async def announce(self, workflow: GateWorkflow) -> None:
         """Deliver a workflow's notification until it is acknowledged."""
         chances = self._world.chances
         body = _body(workflow, workflow.total)
-        self._sent.append((workflow.workflow_id, body))
+        self._sent.append((workflow.workflow_id, body, self._world.loop.true_time()))
         if chances.strikes("delivery_forged"):
-            await self._deliver(workflow.workflow_id, body, secret="of-somebody-else")  # noqa: S106
+            await self._deliver(workflow.workflow_id, body, secret="of-somebody-else")
         if chances.strikes("delivery_garbled"):
             await self._deliver("", b'{"type": "payment_gate.external_initiate"')
         if chances.strikes("delivery_delayed"):
@@ -55,9 +60,14 @@ class Courier:
             await self._until_acknowledged(workflow.workflow_id, other)
 
     async def redeliver_everything(self) -> None:
-        """Send again what was ever sent: a person asks for it after a restore."""
-        for workflow_id, body in self._sent:
-            await self._until_acknowledged(workflow_id, body)
+        """Send again what was ever sent, until it is taken: a person sees to it after a restore."""
+        await asyncio.gather(*(self._redeliver(*sent) for sent in list(self._sent)))
+
+    async def _redeliver(self, workflow_id: str, body: bytes, date: datetime) -> None:
+        self.on_the_way += 1
+        while not await self._deliver(workflow_id, body, date=None if self.redates else date):  # noqa: ASYNC110, E501 - a schedule, not a wait for a state
+            await asyncio.sleep(1200)
+        self.on_the_way -= 1
 
     async def notice(self, key: str, answer: Answer) -> None:
         """Bring a gateway's signed and final word, some tries, perhaps late or twice."""
@@ -103,13 +113,20 @@ class Courier:
         finally:
             self.on_the_way -= 1
 
-    async def _deliver(self, workflow_id: str, body: bytes, *, secret: str = SECRET) -> bool:
+    async def _deliver(
+        self,
+        workflow_id: str,
+        body: bytes,
+        *,
+        secret: str = SECRET,
+        date: datetime | None = None,
+    ) -> bool:
         service = self._somebody()
         if service is None:
             return False
-        date = format_datetime(self._world.loop.true_time(), usegmt=True)
-        signature = hmac.new(secret.encode(), date.encode() + b"\n" + body, hashlib.sha256)
-        headers = {"x-metronome-date": date, "metronome-webhook-signature": signature.hexdigest()}
+        signed = format_datetime(date or self._world.loop.true_time(), usegmt=True)
+        signature = hmac.new(secret.encode(), signed.encode() + b"\n" + body, hashlib.sha256)
+        headers = {"x-metronome-date": signed, "metronome-webhook-signature": signature.hexdigest()}
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 recorded = await service.deliver(headers, body)

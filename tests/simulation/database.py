@@ -4,6 +4,7 @@ import functools
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlite_utils import Database as SqliteUtils
@@ -11,9 +12,12 @@ from sqlite_utils import Database as SqliteUtils
 from external_gate.domain.clock import from_milliseconds
 from external_gate.stores import sqlite_marks
 from external_gate.stores.schema import migrate, shipped
+from external_gate.stores.sqlite_faults import translate
 
 Result = TypeVar("Result")
 Stage = Callable[[sqlite3.Connection], Any]  # Any: each stage has its own result
+
+MEMORY = Path("memory")
 
 BEAT_SECONDS = 5.0
 """How often a process raises the high-water mark, as the service does."""
@@ -41,10 +45,10 @@ class Database:
         self.connection.execute("SAVEPOINT stage")
         try:
             result = stage(self.connection)
-        except Exception:
+        except Exception as error:
             self.connection.execute("ROLLBACK TO stage")
             self.connection.execute("RELEASE stage")
-            raise
+            raise translate(error, MEMORY) from error
         self.connection.execute("RELEASE stage")
         return result
 

@@ -5,15 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from external_gate.domain.charge import Cancel, Charge, Idempotency, KeyStores
-from external_gate.domain.money import Money
 from external_gate.domain.outcome import (
     Answer,
     Declined,
-    DeclineKind,
     Misconfigured,
     NotFound,
-    Pending,
-    Succeeded,
     TooLate,
     Undone,
     UndoPending,
@@ -21,19 +17,14 @@ from external_gate.domain.outcome import (
     Unknown,
 )
 from tests.simulation.chances import Chances
-from tests.simulation.gateway_kinds import GatewayKind
+from tests.simulation.fortunes import Fortunes
 from tests.simulation.timeline import Timeline
 from tests.simulation.truth import HAD_MONEY, Place, Truth, Try
 from tests.simulation.virtual_loop import VirtualLoop
 
 Reply = Callable[[Answer], None]
-Notify = Callable[[str, Answer], None]
-
 SLOWEST_SECONDS = 3.0
 """How long a charge is worked on at most, when its time budget allows."""
-
-NEVER_DECIDES = 0.15
-TURNS_LATE = 0.35
 
 
 @dataclass(eq=False)
@@ -66,21 +57,18 @@ class GatewayBooks:
 
     def __init__(
         self,
-        name: str,
-        kind: GatewayKind,
+        fortunes: Fortunes,
         *,
         loop: VirtualLoop,
         chances: Chances,
         truth: Truth,
         timeline: Timeline,
     ) -> None:
-        self.name = name
-        self.kind = kind
+        self.name = fortunes.name
+        self.kind = fortunes.kind
+        self.fortunes = fortunes
         self.accounts: dict[str, Account] = {}
-        self.undecided = 0
-        """How many things will still become true by themselves."""
-        self.notify: Notify = lambda _key, _answer: None
-        self._capabilities = kind.capabilities
+        self._capabilities = fortunes.kind.capabilities
         self._loop = loop
         self._chances = chances
         self._truth = truth
@@ -125,7 +113,7 @@ class GatewayBooks:
         ]
         best = next((one for one in seen if one.place in HAD_MONEY), seen[-1] if seen else None)
         if best is not None:
-            reply(self._tell(best))
+            reply(self.fortunes.tell(best))
         elif account.burnt:
             reply(Declined(code="cancelled"))
         else:
@@ -180,7 +168,7 @@ class GatewayBooks:
             return Unknown("duplicate reference")
         if account.first_answer is not None:
             return account.first_answer
-        return self._tell(known)
+        return self.fortunes.tell(known)
 
     def _begin(self, account: Account, arrived: Arrived, reply: Reply) -> None:
         now = self._loop.time()
@@ -206,14 +194,14 @@ class GatewayBooks:
 
     def _finish(self, account: Account, one: Try, arrived: Arrived, reply: Reply) -> None:
         if one.place is Place.PROCESSING:
-            self._decide(one)
-            if one.place is Place.DECLINED and arrived.proxied:
+            place = self.fortunes.decide(one)
+            if place is Place.DECLINED and arrived.proxied:
                 self._timeline.tell(self.name, "a proxy repeats the declined {}", one.charge_id)
                 visible_at = one.visible_at
                 one = self._new_try(account, arrived.charge)
-                self._decide(one)
+                self.fortunes.decide(one)
                 one.visible_at = visible_at
-        answer: Answer = self._tell(one)
+        answer: Answer = self.fortunes.tell(one)
         if self._chances.strikes("error_after_effect"):
             answer = Unknown("500 after the effect")
         if self.kind.replays_first_answer or (
@@ -221,73 +209,6 @@ class GatewayBooks:
         ):
             account.first_answer = answer
         reply(answer)
-
-    def _decide(self, one: Try) -> None:
-        lag = self._capabilities.visibility_lag.total_seconds()
-        one.visible_at = self._loop.time() + self._chances.between(0, lag)
-        draw = self._chances.random.random()
-        if self.kind.asynchronous and draw < 0.45:
-            self._suspend(one)
-        elif draw < 0.75:
-            self._take(one)
-        else:
-            self._decline(one, soft=draw < 0.9)
-
-    def _suspend(self, one: Try) -> None:
-        one.place = Place.PENDING
-        one.needs_customer = self.kind.asks_customers and self._chances.random.random() < 0.2
-        self._timeline.tell(self.name, "{} of {} is pending", one.charge_id, one.key)
-        if self.kind.may_never_decide and self._chances.random.random() < NEVER_DECIDES:
-            return
-        settles = self._capabilities.settles_at_most.total_seconds()
-        self._eventually(self._chances.between(0, settles), self._settle, one)
-
-    def _settle(self, one: Try) -> None:
-        if one.place is not Place.PENDING:
-            return
-        if self._chances.random.random() < 0.6:
-            self._take(one)
-        else:
-            self._decline(one, soft=self._chances.random.random() < 0.5)
-        self.notify(one.key, self._tell(one))
-
-    def _take(self, one: Try) -> None:
-        if self._chances.strikes("wrong_amount"):
-            one.amount = Money(one.amount.minor - 1, one.amount.currency)
-        one.place = Place.TAKEN
-        self._timeline.tell(self.name, "{} of {} took {}", one.charge_id, one.key, one.amount)
-        self._truth.money_taken(one)
-        if self._chances.strikes("reversal"):
-            self._eventually(self._chances.spread(60, 2e5), self._reverse, one)
-        self._perhaps_notify(one)
-
-    def _decline(self, one: Try, *, soft: bool) -> None:
-        one.place, one.soft = Place.DECLINED, soft
-        self._timeline.tell(self.name, "{} of {} was declined", one.charge_id, one.key)
-        late = self._capabilities.failed_is_final_after.total_seconds()
-        if late and self._chances.random.random() < TURNS_LATE:
-            self._eventually(self._chances.between(0, late * 0.999), self._turn, one)
-        elif self._chances.strikes("changes_its_mind"):
-            self._eventually(self._chances.spread(1, 2e5), self._break_its_word, one)
-        self._perhaps_notify(one)
-
-    def _turn(self, one: Try) -> None:
-        if one.place is Place.DECLINED:
-            self._take(one)
-            self.notify(one.key, self._tell(one))
-
-    def _break_its_word(self, one: Try) -> None:
-        """A decline that was final takes money after all: only an incident can follow."""
-        if one.place is Place.DECLINED:
-            self._truth.fates[one.workflow_id].gateway_broke_its_word = True
-            self._timeline.tell(self.name, "breaks its word about {}", one.charge_id)
-            self._turn(one)
-
-    def _reverse(self, one: Try) -> None:
-        if one.place is Place.TAKEN:
-            one.place = Place.REVERSED
-            self._timeline.tell(self.name, "{} was reversed", one.charge_id)
-            self.notify(one.key, self._tell(one))
 
     def _cancel(self, key: str, workflow_id: str) -> Answer:
         account = self._account(key)
@@ -315,39 +236,9 @@ class GatewayBooks:
         for one in wanted:
             if one.place is Place.TAKEN:
                 if self._chances.random.random() < 0.25:
-                    self._eventually(self._chances.spread(1, 1e4), self._give_back, one)
+                    later = self._chances.spread(1, 1e4)
+                    self.fortunes.eventually(later, self.fortunes.give_back, one)
                     return UndoPending()
-                self._give_back(one)
+                self.fortunes.give_back(one)
                 return Undone()
         return TooLate("no money is here")
-
-    def _give_back(self, one: Try) -> None:
-        if one.place is Place.TAKEN:
-            one.place = Place.REFUNDED
-            self._timeline.tell(self.name, "{} was refunded", one.charge_id)
-
-    def _tell(self, one: Try) -> Answer:
-        match one.place:
-            case Place.TAKEN | Place.REFUNDED:
-                return Succeeded(one.charge_id, one.amount, reference=one.key)
-            case Place.PENDING:
-                poll = timedelta(hours=1) if self._number % 2 else None
-                return Pending(one.charge_id, poll, needs_customer=one.needs_customer)
-            case Place.DECLINED:
-                kind = DeclineKind.SOFT if one.soft else DeclineKind.HARD
-                return Declined(kind, code="declined", charge_id=one.charge_id)
-            case _:
-                return Declined(code=str(one.place), charge_id=one.charge_id)
-
-    def _perhaps_notify(self, one: Try) -> None:
-        if self._chances.random.random() < 0.3:
-            self.notify(one.key, self._tell(one))
-
-    def _eventually(self, seconds: float, become: Callable[[Try], None], one: Try) -> None:
-        self.undecided += 1
-
-        def happen() -> None:
-            self.undecided -= 1
-            become(one)
-
-        self._loop.later(seconds, happen)

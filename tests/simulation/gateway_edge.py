@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, KeyStores, SentCharge
 from external_gate.domain.clock import HighWater
@@ -71,14 +72,18 @@ class GatewayEdge:
             repeat = Arrived(request.charge, request.body, finish_by)
             delay = chances.between(0, self._timeout * 0.9)
             loop.later(delay, self._books.charge, repeat, _to_nobody)
-        answer = await self._exchange(lambda reply: self._books.charge(arrived, reply), "charge")
-        return answer  # type: ignore[return-value]  # the books answer a charge with an outcome
+        outcome: Outcome = await self._exchange(
+            lambda reply: self._books.charge(arrived, reply), "charge"
+        )
+        return outcome
 
     async def lookup(self, sent: SentCharge) -> Outcome | NotFound:
         await self._process.edge("before a lookup")
         key = str(sent.charge.attempt_key)
-        answer = await self._exchange(lambda reply: self._books.lookup(key, reply), "lookup")
-        return answer  # type: ignore[return-value]  # as above
+        found: Outcome | NotFound = await self._exchange(
+            lambda reply: self._books.lookup(key, reply), "lookup"
+        )
+        return found
 
     async def cancel(self, sent: SentCharge) -> Undo:
         await self._process.edge("before a cancel")
@@ -113,7 +118,9 @@ class GatewayEdge:
         late = self.capabilities.failed_is_final_after
         return self.capabilities.key_stores is KeyStores.SUCCESS_ONLY and not late
 
-    async def _exchange(self, serve: Callable[[Reply], None], name: str) -> Answer:
+    async def _exchange(
+        self, serve: Callable[[Reply], None], name: str
+    ) -> Any:  # as the books reply
         chances, loop = self._world.chances, self._world.loop
         if chances.strikes("adapter_raises"):
             raise RuntimeError("a bug in the adapter, before or after the effect: nobody knows")
@@ -134,7 +141,7 @@ class GatewayEdge:
         if chances.strikes("adapter_raises"):
             raise RuntimeError("a bug in the adapter, after the effect")
         if chances.strikes("adapter_garbage"):
-            return None  # type: ignore[return-value]  # an adapter that forgets to answer
+            return None  # an adapter that forgets to answer
         return answer
 
     async def _wait_for(self, replied: "asyncio.Future[Answer]", name: str) -> Answer:
@@ -154,10 +161,9 @@ class GatewayEdge:
         self._world.timeline.tell(self._who, what, *about)
 
 
-def _undo(answer: Answer) -> Undo:
-    if isinstance(answer, Unknown):
-        return UndoUnknown(answer.cause)
-    return answer  # type: ignore[return-value]  # the books answer an undo with an undo
+def _undo(answer: Any) -> Undo:  # as the books reply: an undo, or a timeout
+    undo: Undo = UndoUnknown(answer.cause) if isinstance(answer, Unknown) else answer
+    return undo
 
 
 def _to_nobody(_answer: Answer) -> None:

@@ -45,9 +45,16 @@ _NO_KEY = replace(
     key_stores=KeyStores.NOTHING,
     cancel=Cancel.NONE,
 )
-_SLOW = {"settles_typically": HOUR, "settles_at_most": 6 * HOUR}
 _SUCCESS_ONLY = replace(_FULL, key_stores=KeyStores.SUCCESS_ONLY, cancel=Cancel.BY_CHARGE)
-_LAGGING = {"visibility_lag": timedelta(seconds=45)}
+
+
+def _lagging(capabilities: Capabilities) -> Capabilities:
+    return replace(capabilities, visibility_lag=timedelta(seconds=45))
+
+
+def _slow(capabilities: Capabilities) -> Capabilities:
+    return replace(capabilities, settles_typically=HOUR, settles_at_most=6 * HOUR)
+
 
 GATEWAY_KINDS: Mapping[str, GatewayKind] = {
     "every_answer": GatewayKind(_FULL),
@@ -61,7 +68,7 @@ GATEWAY_KINDS: Mapping[str, GatewayKind] = {
         replace(_FULL, cancel=Cancel.BY_CHARGE), conclusive=False, stores_failures=True
     ),
     "success_only": GatewayKind(_SUCCESS_ONLY),
-    "success_only_lagging": GatewayKind(replace(_SUCCESS_ONLY, **_LAGGING)),
+    "success_only_lagging": GatewayKind(_lagging(_SUCCESS_ONLY)),
     "success_only_replay": GatewayKind(
         replace(_SUCCESS_ONLY, lookup=Lookup.REPLAY, cancel=Cancel.NONE)
     ),
@@ -71,22 +78,22 @@ GATEWAY_KINDS: Mapping[str, GatewayKind] = {
     "natural_key": GatewayKind(
         replace(_SUCCESS_ONLY, idempotency=Idempotency.NATURAL_KEY, window=30 * 24 * HOUR)
     ),
-    "short_window": GatewayKind(replace(_FULL, window=2 * HOUR, **_LAGGING)),
-    "no_key_lagging": GatewayKind(replace(_NO_KEY, **_LAGGING)),
+    "short_window": GatewayKind(_lagging(replace(_FULL, window=2 * HOUR))),
+    "no_key_lagging": GatewayKind(_lagging(_NO_KEY)),
     "no_key_nothing": GatewayKind(
         replace(_NO_KEY, lookup=Lookup.NONE, refund=False, notifies=False)
     ),
     "async_cancel_by_key": GatewayKind(
-        replace(_FULL, **_SLOW), asynchronous=True, may_never_decide=True, asks_customers=True
+        _slow(_FULL), asynchronous=True, may_never_decide=True, asks_customers=True
     ),
     "async_cancel_by_charge": GatewayKind(
-        replace(_SUCCESS_ONLY, **_SLOW), asynchronous=True, may_never_decide=True
+        _slow(_SUCCESS_ONLY), asynchronous=True, may_never_decide=True
     ),
     "async_no_cancel": GatewayKind(
-        replace(_FULL, cancel=Cancel.NONE, **_SLOW), asynchronous=True, may_never_decide=True
+        _slow(replace(_FULL, cancel=Cancel.NONE)), asynchronous=True, may_never_decide=True
     ),
     "async_replay": GatewayKind(
-        replace(_FULL, lookup=Lookup.REPLAY, cancel=Cancel.NONE, **_SLOW),
+        _slow(replace(_FULL, lookup=Lookup.REPLAY, cancel=Cancel.NONE)),
         asynchronous=True,
         replays_first_answer=True,
     ),

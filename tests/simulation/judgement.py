@@ -2,16 +2,20 @@
 
 from typing import TYPE_CHECKING
 
+from external_gate.domain.charge import Lookup
 from external_gate.domain.workflow import ENDED, State, Verdict
 from tests.simulation.truth import Fate, Place
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
 
+Row = tuple[str, str | None]
+"""State, and reason for holding."""
+
 
 def settled_down(universe: "Universe") -> bool:
     """Tell whether nothing will happen by itself any more that could change an end."""
-    if universe.courier.on_the_way or any(g.undecided for g in universe.gateways.values()):
+    if universe.courier.on_the_way or any(g.fortunes.undecided for g in universe.gateways.values()):
         return False
     return all(_is_at_rest(universe, fate) for fate in universe.world.truth.fates.values())
 
@@ -24,12 +28,12 @@ def judge_the_end(universe: "Universe") -> None:
         _judge(universe, fate, row)
 
 
-def _judge(universe: "Universe", fate: Fate, row: tuple[str, str | None, str | None] | None) -> None:
+def _judge(universe: "Universe", fate: Fate, row: Row | None) -> None:
     truth, name = universe.world.truth, fate.workflow_id
     if row is None:
         truth.must("P1", not fate.acknowledged, f"{name} was acknowledged and is lost")
         return
-    state, held_reason, _ = row
+    state, held_reason = row
     at_rest = _is_at_rest(universe, fate)
     truth.must("P1", at_rest, f"{name} is still {state} after weeks of peace")
     truth.must("P1", state != State.HELD or held_reason is not None, f"{name} is held for nothing")
@@ -53,25 +57,24 @@ def _is_at_rest(universe: "Universe", fate: Fate) -> bool:
     row = _row(universe, fate)
     if row is None:
         return True
-    state, _, due = row
+    state, _ = row
     if state in ENDED or state == State.HELD:
         return True
     if state in {State.PAID, State.DECLINED}:
         return universe.world.metronome_down_until == float("inf")
     if state == State.PENDING:
         undecided = any(one.place in {Place.PENDING, Place.PROCESSING} for one in fate.tries)
-        return undecided and _count(universe, "incidents", fate.workflow_id) > 0
-    never_read = universe.world.metronome_down_until == float("inf")
-    return state in {State.RECEIVED, State.READY} and never_read and due is not None
+        gateways = (universe.gateways[one.charge_id.split("-")[0]] for one in fate.tries)
+        dumb = any(g.kind.capabilities.lookup is not Lookup.QUERY for g in gateways)
+        return (undecided or dumb) and _count(universe, "incidents", fate.workflow_id) > 0
+    return False
 
 
-def _row(universe: "Universe", fate: Fate) -> tuple[str, str | None, str | None] | None:
-    found: tuple[str, str | None, str | None] | None = (
-        universe.world.database.connection.execute(
-            "SELECT state, held_reason, due_at FROM workflows WHERE workflow_id = ?",
-            (fate.workflow_id,),
-        ).fetchone()
-    )
+def _row(universe: "Universe", fate: Fate) -> Row | None:
+    found: Row | None = universe.world.database.connection.execute(
+        "SELECT state, held_reason FROM workflows WHERE workflow_id = ?",
+        (fate.workflow_id,),
+    ).fetchone()
     return found
 
 

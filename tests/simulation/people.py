@@ -32,11 +32,16 @@ class People:
         self._world = world
         self._gateways = gateways
         self._somebody = somebody
+        self._one_at_a_time = asyncio.Lock()
 
     async def act(self) -> None:
         """Do something to some workflow, whether that is wise or not."""
+        async with self._one_at_a_time:
+            await self._act()
+
+    async def _act(self) -> None:
         chances, service = self._world.chances, self._somebody()
-        if service is None or not self._world.truth.fates:
+        if service is None:
             return
         fate = chances.random.choice(list(self._world.truth.fates.values()))
         act = chances.random.choice(_ACTS)
@@ -74,7 +79,7 @@ class People:
         if verdict is None:
             return
         # From here on the person answers for it, whether the command's answer comes or not.
-        before = set(fate.persons)
+        answers_already = verdict in fate.persons
         fate.persons.add(verdict)
         try:
             settled = await service.operations.settle(
@@ -85,11 +90,11 @@ class People:
                 accept_unknown=self._world.chances.random.random() < 0.5,
             )
         except GateError as refused:
-            if "lost" not in str(refused):
-                fate.persons = before
+            if "lost" not in str(refused) and not answers_already:
+                fate.persons.discard(verdict)
             raise
-        if settled.verdict is not verdict:  # a second person is needed
-            fate.persons = before
+        if settled.verdict is not verdict and not answers_already:  # a second person is needed
+            fate.persons.discard(verdict)
 
     def _what_a_person_sees(self, fate: Fate) -> Verdict | None:
         """Give what the gateway's own pages show; nothing while anything is open."""

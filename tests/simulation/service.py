@@ -10,7 +10,7 @@ from external_gate.domain.clock import HighWater
 from external_gate.domain.errors import Refused, Unavailable
 from external_gate.domain.ledger import HistoryEntry, Incident
 from external_gate.domain.outcome import Answer
-from external_gate.domain.workflow import Workflow
+from external_gate.domain.workflow import HeldReason, Workflow
 from external_gate.engine.context import Engine, Policy
 from external_gate.engine.operations import Operations
 from external_gate.engine.worker import Worker
@@ -75,9 +75,7 @@ class Service:
         )
         self.store = store
         self.operations = Operations(engine)
-        self.receiver = Receiver(
-            store, [SECRET], AgeLimits(), self.process.clock, _Deaf()
-        )
+        self.receiver = Receiver(store, [SECRET], AgeLimits(), self.process.clock, _Deaf())
         self.worker = Worker(engine, owner=name, concurrency=4, lease=LEASE, poll=POLL)
         self.process.idle = lambda: self.worker.running == 0
         self._alarm: asyncio.TimerHandle | None = None
@@ -123,7 +121,15 @@ class _Payers:
 class _Deaf:
     """An intake observer that does not listen."""
 
-    def recorded(self, recorded: Recorded, kind: str, age: timedelta, flaw: str | None) -> None: ...
+    def recorded(
+        self,
+        recorded: Recorded,
+        kind: str,
+        age: timedelta,
+        flaw: str | None,
+        *,
+        held: HeldReason | None = None,
+    ) -> None: ...
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None: ...
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 BACKUP_IS_OLDER_SECONDS = 30.0
 """Nobody puts back a backup of this very moment: older than two heartbeats, at least."""
 
+CLOCK_AHEAD_AT_MOST = timedelta(minutes=20)
+"""Behind the truth a clock may be as far as it likes; ahead only by less than the margins that the
+engine keeps: half of the shortest window that a gateway has."""
+
 RESTORING_TAKES_SECONDS = (90.0, 7200.0)
 """Longer than a request of the lost life can be under way."""
 
@@ -52,9 +56,11 @@ class Troubles:
         return self._chances.between(0, self._span)
 
     async def _jump_clocks(self) -> None:
-        seconds = self._chances.spread(1, 3e5) * self._chances.random.choice((-1, 1))
+        back = self._chances.random.random() < 0.5
+        seconds = -self._chances.spread(1, 3e5) if back else self._chances.spread(1, 3e5)
         for service in self._universe.services:
-            service.process.clock.off += timedelta(seconds=seconds)
+            off = service.process.clock.off + timedelta(seconds=seconds)
+            service.process.clock.off = min(off, CLOCK_AHEAD_AT_MOST)
             service.wake_when_due()
         self._world.timeline.tell("world", "all clocks jump by {:.0f} s", seconds)
 
@@ -99,7 +105,7 @@ class Troubles:
         self._world.timeline.tell("world", "a guard refuses {} now", workflow_id)
 
     async def _restore(self) -> None:
-        """Put back an earlier state of the database, find it out, and have everything told again."""
+        """Put back an earlier state of the database, and have everything told again."""
         world = self._world
         backup, taken_at = world.database.copy(), world.loop.time()
         await asyncio.sleep(self._chances.spread(BACKUP_IS_OLDER_SECONDS, 1e5))
@@ -109,11 +115,11 @@ class Troubles:
             service.process.died = lambda: None
             service.process.kill("for the restore")
         self._universe.services.clear()
+        world.restoring = True
         await asyncio.sleep(self._chances.spread(*RESTORING_TAKES_SECONDS))
         world.truth.forgotten_verdicts = True
         found_out = world.database.replace(backup)
+        world.restoring = False
         world.timeline.tell("world", "restored; found out: {}", found_out)
         self._universe.start_service()
         self._universe.begin(self._universe.courier.redeliver_everything())
-
-

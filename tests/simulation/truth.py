@@ -1,5 +1,6 @@
 """What is really true about money and words, beside what anybody believes; P1 to P6 against it."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -86,12 +87,14 @@ class Truth:
         self.forgotten_verdicts = False
         """Whether a restored database may have forgotten what was told to Metronome."""
         self.checks: Counter[str] = Counter()
+        self.first_break = asyncio.Event()
         self._timeline = timeline
 
     def breaks(self, promise: str, sentence: str) -> None:
         """Record that a promise does not hold; the world ends at its next step."""
         self._timeline.tell("PROMISE", "{} BROKEN: {}", promise, sentence)
         self.broken.append(PromiseBroken(promise, sentence))
+        self.first_break.set()
 
     def must(self, promise: str, holds: bool, sentence: str) -> None:
         """Count a check of a promise, and record when it does not hold."""
@@ -111,7 +114,8 @@ class Truth:
             for other in known.took_money()
         ]
         self.must("P2", len(fate.took_money()) <= 1, f"{fate.workflow_id} was charged twice")
-        self.must("P2", len(same_invoice) <= 1, f"{fate.invoice_id} was paid twice")
+        once = len(same_invoice) <= 1 or self.forgotten_verdicts
+        self.must("P2", once, f"{fate.invoice_id} was paid twice")
         told_failed = Verdict.FAILED in fate.verdicts and Verdict.FAILED not in fate.persons
         self.must("P4", not told_failed, f"{fate.workflow_id} was charged after `failed`")
 

@@ -1,6 +1,7 @@
 """One seed from its beginning to its end: troubles, then peace, then the last judgement."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import Any
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.money import Money
+from external_gate.domain.outcome import Answer
 from external_gate.engine.context import Policy
 from tests.simulation.chances import Chances
 from tests.simulation.courier import Courier
+from tests.simulation.fortunes import Fortunes
 from tests.simulation.gateway_books import GatewayBooks
 from tests.simulation.gateway_kinds import GatewayKind, kind_for
 from tests.simulation.judgement import judge_the_end, settled_down
@@ -24,11 +27,11 @@ from tests.simulation.refusing_guard import draw_rules
 from tests.simulation.service import Service, Setting
 from tests.simulation.troubles import Troubles
 from tests.simulation.truth import Fate, PromiseBroken
-from tests.simulation.virtual_loop import VirtualLoop
+from tests.simulation.virtual_loop import RunsHot, VirtualLoop
 from tests.simulation.world import World
 
 TROUBLES_LAST_SECONDS = (60.0, 3 * 86400.0)
-PEACE_LASTS = timedelta(days=40)
+PEACE_LASTS = timedelta(days=10)
 LOOK_EVERY = timedelta(hours=3)
 
 
@@ -53,7 +56,11 @@ def run_seed(seed: int, gateway_class: str, *, tell: bool = False) -> Outcome:
     world = World.begin(seed, loop)
     try:
         universe = Universe(world, gateway_class)
-        loop.run_until_complete(universe.live())
+        try:
+            loop.run_until_complete(universe.live())
+        except RunsHot as error:
+            asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True).cancel()
+            world.truth.breaks("hot", str(error))
         return Outcome(
             seed,
             gateway_class,
@@ -110,7 +117,7 @@ class Universe:
 
     def start_service(self) -> None:
         """Start a process, which is started again whenever it dies."""
-        if self.world.over:
+        if self.world.over or self.world.restoring:
             return
         self._lives += 1
         chances = self.world.chances
@@ -149,7 +156,7 @@ class Universe:
 
     def _gateway(self, name: str, kind: GatewayKind) -> GatewayBooks:
         world = self.world
-        books = GatewayBooks(
+        fortunes = Fortunes(
             name,
             kind,
             loop=world.loop,
@@ -157,11 +164,18 @@ class Universe:
             truth=world.truth,
             timeline=world.timeline,
         )
-        books.notify = self._notify if kind.capabilities.notifies else books.notify
+        if kind.capabilities.notifies:
+            fortunes.notify = self._notify
         world.timeline.tell(name, "is {}", kind)
-        return books
+        return GatewayBooks(
+            fortunes,
+            loop=world.loop,
+            chances=world.chances,
+            truth=world.truth,
+            timeline=world.timeline,
+        )
 
-    def _notify(self, key: str, answer: Any) -> None:
+    def _notify(self, key: str, answer: Answer) -> None:
         self.begin(self.courier.notice(key, answer))
 
     def _arrive(self, span: float) -> None:
@@ -198,10 +212,10 @@ class Universe:
         self.at(at, partial(self.courier.announce, workflow))
 
     async def _let_pass(self, seconds: float) -> None:
-        """Let time pass, a little at a time, so that a broken promise ends the world at once."""
-        end = self.world.loop.time() + seconds
-        while not self.world.truth.broken and self.world.loop.time() < end:
-            await asyncio.sleep(min(600.0, end - self.world.loop.time()))
+        """Let time pass; a broken promise ends the world at once."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.world.truth.first_break.wait()
 
     def _make_peace(self) -> None:
         world = self.world
@@ -219,7 +233,7 @@ class Universe:
         """Wait until everything has settled down, and give up after weeks."""
         end = self.world.loop.time() + PEACE_LASTS.total_seconds()
         while not self.world.truth.broken and self.world.loop.time() < end:
-            await asyncio.sleep(LOOK_EVERY.total_seconds())
+            await self._let_pass(LOOK_EVERY.total_seconds())
             if settled_down(self):
                 return
 
@@ -231,10 +245,13 @@ class Universe:
         self.world.over = True
         for service in self.services:
             service.process.release()
-        everything = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        still = asyncio.all_tasks() - {asyncio.current_task()}
+        everything = [*self._tasks, *(task for task in still if task not in self._tasks)]
         for task in everything:
             task.cancel()
-        await asyncio.gather(*everything, return_exceptions=True)
+        for result in await asyncio.gather(*everything, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
 
 def _draw_policy(chances: Chances) -> Policy:

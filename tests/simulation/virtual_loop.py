@@ -16,6 +16,17 @@ class Stuck(Exception):
     """Nothing will ever happen any more: no task can go on and no timer is set."""
 
 
+MOST_TURNS_AT_ONCE = 20_000
+"""Of the loop without time passing."""
+
+MOST_TURNS = 600_000
+"""Of the loop in one world: weeks in which something happens every few minutes."""
+
+
+class RunsHot(Exception):
+    """Something happens again and again without end."""
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """A loop without sockets and threads; waiting costs nothing."""
 
@@ -49,10 +60,15 @@ class _Jump:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self._turns = self._turns_now = 0
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
             raise Stuck("no task can go on and no timer is set")
+        self._turns += 1
+        self._turns_now = 0 if timeout > 0 else self._turns_now + 1
+        if self._turns_now > MOST_TURNS_AT_ONCE or self._turns > MOST_TURNS:
+            raise RunsHot(f"{self._turns} turns, {self._turns_now} of them at one instant")
         self._loop.seconds += timeout
         return []
 

@@ -23,6 +23,8 @@ class World:
     database: Database
     over: bool = False
     """Set at the end: every wait is given up."""
+    restoring: bool = False
+    """While a backup is being put back nothing is started."""
     adapter_version: int = 1
     database_down_until: float = 0.0
     metronome_down_until: float = 0.0

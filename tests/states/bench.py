@@ -1,7 +1,7 @@
 """A world in which nobody says anything unless an event makes them: every answer is asked for.
 
-Charges stay on the wire, lookups and cancels tell nothing, releases get no answer. So each run shows
-what one event does, and not what would follow it.
+Charges stay on the wire, lookups and cancels tell nothing, releases get no answer. So each run
+shows what one event does, and not what would follow it.
 """
 
 import asyncio
@@ -13,20 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, SentCharge
+from external_gate.domain.errors import Broken
 from external_gate.domain.evidence import Attempt
 from external_gate.domain.identifiers import CustomerId, InvoiceId, WorkflowId
+from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.outcome import Answer, NotFound, Outcome, Undo, UndoUnknown, Unknown
 from external_gate.domain.workflow import State, Verdict, Workflow
 from external_gate.engine.context import Policy
 from external_gate.engine.operations import Operations
 from external_gate.gateways.gateway import Gateway
 from external_gate.guards.rules import GuardRules
-from external_gate.metronome.billing import Invoice, ReleaseAnswer, ReleaseResult
+from external_gate.metronome.billing import Customer, Invoice, ReleaseAnswer, ReleaseResult
 from external_gate.stores.sqlite import SqliteStore
 from tests.engine.world import (
     EVERY_ANSWER,
     BookkeepingBilling,
     BookkeepingGateway,
+    Heard,
     World,
 )
 
@@ -37,6 +40,10 @@ Say = Callable[[Charge], Answer]
 
 class Impossible(Exception):
     """The event cannot happen in this state: the run showed that nobody asks."""
+
+
+class RunsHot(Exception):
+    """A worker saves again and again without ever giving the workflow back."""
 
 
 class Line:
@@ -95,6 +102,7 @@ class QuietBilling(BookkeepingBilling):
     says: deque[ReleaseAnswer] = field(default_factory=deque)
     stays_on_the_wire: bool = False
     refuses_us: bool = False
+    knows_customers: bool = True
     reads: int = 0
     lines: deque[Line] = field(default_factory=deque)
     on_the_wire: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,12 +121,30 @@ class QuietBilling(BookkeepingBilling):
         return answer
 
     async def invoice(self, customer_id: CustomerId, invoice_id: InvoiceId) -> Invoice | None:
-        from external_gate.domain.errors import Broken
-
         self.reads += 1
         if self.refuses_us:
             raise Broken("the token is not accepted")
         return await super().invoice(customer_id, invoice_id)
+
+    async def customer(self, customer_id: CustomerId) -> Customer | None:
+        return await super().customer(customer_id) if self.knows_customers else None
+
+
+@dataclass
+class Watchman(Heard):
+    """An observer that calls out when a worker runs hot."""
+
+    call_out: asyncio.Event = field(default_factory=asyncio.Event)
+    saves: int = 0
+
+    def saved(self, before: Workflow, after: Workflow, history: tuple[HistoryEntry, ...]) -> None:
+        self.saves += 1
+        if self.saves > TOO_MANY_SAVES:
+            self.call_out.set()
+
+
+TOO_MANY_SAVES = 300
+"""In one run; the longest, ten re-sends without an answer, takes some 50."""
 
 
 class Bench(World):
@@ -128,10 +154,13 @@ class Bench(World):
         super().__init__(store, capabilities, policy)
         self.gateway: QuietGateway = QuietGateway(self.clock, capabilities)
         self.billing: QuietBilling = QuietBilling(on_the_wire=self.gateway.on_the_wire)
+        self.heard: Watchman = Watchman(call_out=self.gateway.on_the_wire)
         self._equip({"main": self.gateway})
 
     def _equip(self, gateways: Mapping[str, Gateway]) -> None:
-        self.engine = replace(self.engine, billing=self.billing, gateways=gateways)
+        self.engine = replace(
+            self.engine, billing=self.billing, gateways=gateways, observer=self.heard
+        )
         self.operations = Operations(self.engine)
 
     def lose_gateway(self) -> None:
@@ -143,9 +172,9 @@ class Bench(World):
         self.gateway.capabilities = replace(self.gateway.capabilities, **capabilities)  # type: ignore[arg-type]  # names and values of the record
 
     def configure(self, **policy: object) -> None:
-        """Change the configuration."""
-        self.engine = replace(self.engine, policy=replace(self.engine.policy, **policy))  # type: ignore[arg-type]  # names and values of the record
-        self.operations = Operations(self.engine)
+        """Change the configuration, also for workers that are at it: it was always so."""
+        for name, value in policy.items():
+            object.__setattr__(self.engine.policy, name, value)
 
     def rule(self, rules: GuardRules) -> None:
         """Change the guards' rules."""
@@ -169,13 +198,17 @@ class Bench(World):
             task = asyncio.create_task(worker.run_once())
             waiting = asyncio.create_task(self.gateway.on_the_wire.wait())
             await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if self.heard.saves > TOO_MANY_SAVES:
+                task.cancel()
+                await asyncio.wait({task})
+                raise RunsHot("due again and again, in one and the same claim")
             if not task.done():
                 (self.billing.lines or self.gateway.lines)[-1].task = task
                 return
             waiting.cancel()
             if not task.result():
                 return
-        raise AssertionError("the engine runs hot: something is due again and again")
+        raise RunsHot("due again and again, claim after claim")
 
     async def until_due(self) -> None:
         """Move the clock to when somebody looks at the workflow again, and no further."""

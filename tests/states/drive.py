@@ -3,13 +3,15 @@
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from external_gate.domain.charge import Capabilities
 from external_gate.domain.errors import Refused
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict
+from external_gate.engine.advice import offered
 from tests.engine.world import EVERY_ANSWER
-from tests.states.bench import WF, Bench, Impossible, open_bench
+from tests.states.bench import WF, Bench, Impossible, RunsHot, open_bench
 from tests.states.gateway_events import Event
 from tests.states.situations import Situation
 
@@ -49,6 +51,8 @@ class Result:
     moves: set[tuple[State, State, Actor]] = field(default_factory=set)
     released: list[Verdict] = field(default_factory=list)
     """What Metronome was told, in order."""
+    offered: tuple[str, ...] = ()
+    """What a person was offered before the event."""
 
 
 class Laboratory:
@@ -57,20 +61,16 @@ class Laboratory:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._empty = directory / "empty.db"
-        self._runs = 0
 
-    async def open(self, capabilities: Capabilities = EVERY_ANSWER) -> Bench:
-        """Give a bench over a fresh database, migrated once for all."""
-        if not self._runs:
-            await (await open_bench(self._empty)).hang_up()
-        self._runs += 1
-        path = self._directory / f"{self._runs}.db"
-        shutil.copyfile(self._empty, path)
-        return await open_bench(path, capabilities)
+    async def prepare(self) -> None:
+        """Migrate one database; every cell begins with a copy."""
+        await (await open_bench(self._empty)).hang_up()
 
     async def run(self, column: Column, event: Event) -> Result:
         """Let an event happen in a situation."""
-        bench = await self.open(column.capabilities)
+        path = self._directory / f"{uuid4()}.db"
+        shutil.copyfile(self._empty, path)
+        bench = await open_bench(path, column.capabilities)
         try:
             await column.situation.drive(bench)
             return await observe(bench, column, event)
@@ -86,6 +86,7 @@ async def observe(bench: Bench, column: Column, event: Event) -> Result:
     if before.state is not column.situation.state:
         return Result(IMPOSSIBLE)
     text: str | None = None
+    acts = tuple(offered(await bench.dossier()))
     try:
         await event(bench)
         if column.then is not None:
@@ -94,17 +95,20 @@ async def observe(bench: Bench, column: Column, event: Event) -> Result:
         text = IMPOSSIBLE
     except Refused:
         text = REFUSED
+    except RunsHot as error:
+        text = f"BUG: runs hot ({error})"
     after = await see(bench)
     if text is REFUSED and after != before:
         text = f"{REFUSED} but {_change(before, after)}"
     if bench.heard.errors:
-        text = f"error: {bench.heard.errors[0]!r}"
+        text = f"BUG: {bench.heard.errors[0]!r}"
     return Result(
         text or _change(before, after),
         before,
         after,
         moves=await _moves(bench),
         released=[verdict for _, verdict, _ in bench.billing.releases],
+        offered=acts,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a gateway can answer and tell: the rows about charges, lookups, cancels, refunds, notices."""
+"""What a gateway can say: the rows about charges, lookups, cancels, refunds and notices."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

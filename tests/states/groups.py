@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from tests.engine.world import EVERY_ANSWER, NO_KEY_BUT_LOOKUP, NOTHING, REPLAY, SUCCESS_ONLY
 from tests.states import gateway_events, metronome_events, other_events
 from tests.states import situations as at
+from tests.states.bench import Bench
 from tests.states.drive import Column
 from tests.states.gateway_events import Event, Rows
+from tests.states.held_reasons import REASONS
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Group:
     text: str
     rows: Rows
     columns: tuple[Column, ...]
+    turned: bool = False
+    """Whether rows and columns change places when it is drawn, because the columns are many."""
 
 
 def _columns(*more: at.Situation) -> tuple[Column, ...]:
@@ -62,7 +66,10 @@ GROUPS: tuple[Group, ...] = (
         "late: that worker has lost its lease and can move nothing, but its answer is kept as "
         "evidence, and whoever claims next decides by it.",
         gateway_events.ANSWERS,
-        _columns(at.CHARGING_AGAIN),
+        (
+            *_columns(at.CHARGING_AGAIN),
+            Column("held · unknown, and the next look", at.HELD_UNKNOWN, then=Bench.go_on),
+        ),
     ),
     Group(
         "The answer to a first charge, by gateway",
@@ -82,17 +89,15 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "What happens while the charge is on the wire, and then its answer",
         "State `charging`. Rows come first, then the answer above.",
-        tuple(_BEFORE),
-        tuple(
-            Column(f"then {name}", at.CHARGING, then=_answered(name)) for name in _LATER
-        ),
+        _BEFORE,
+        tuple(Column(f"then {name}", at.CHARGING, then=_answered(name)) for name in _LATER),
     ),
     Group(
         "Lookups",
         "A worker looks when the workflow is due; from `charging` it looks at once after taking "
         "over. While our database is an older copy, every send begins with a lookup.",
         gateway_events.LOOKUPS,
-        _columns(at.RESTORED, at.RESTORED_AGAIN),
+        _columns(at.UNRESOLVED_EARLY, at.RESTORED, at.RESTORED_AGAIN),
     ),
     Group(
         "Cancel at the pending deadline",
@@ -114,6 +119,17 @@ GROUPS: tuple[Group, ...] = (
         "*first call* it is to the very first one. *Read back* is what invoice and contract show.",
         metronome_events.RELEASES,
         _columns(at.PAID_CALLING, at.DECLINED_CALLING),
+    ),
+    Group(
+        "What happens while the first release call is on the wire, and then its answer",
+        "The outcome is decided with the save that starts the release; what comes later is an "
+        "incident.",
+        _BEFORE,
+        tuple(
+            Column(f"{situation.state}, then {name}", situation, then=event)
+            for situation in (at.PAID_CALLING, at.DECLINED_CALLING)
+            for name, event in metronome_events.LAST_WORDS
+        ),
     ),
     Group(
         "Refund answers",
@@ -152,5 +168,12 @@ GROUPS: tuple[Group, ...] = (
         "What an operator's act does by itself, before a worker goes on with it.",
         other_events.PEOPLE,
         _columns(),
+    ),
+    Group(
+        "People, by the reason for holding",
+        "The acts on `held` for every reason there is, each reached as the table of reasons says.",
+        other_events.ACTS,
+        tuple(Column(one.name, one) for one in REASONS),
+        turned=True,
     ),
 )

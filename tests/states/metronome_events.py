@@ -104,11 +104,16 @@ RELEASES: Rows = (
 )
 
 
+LAST_WORDS: Rows = (
+    ("`done`", release(R.DONE)),
+    ("`unanswered`", release(R.UNANSWERED)),
+)
+
+
 def notification(*, total: str) -> Event:
     """Deliver another notification of the same workflow."""
 
     async def event(bench: Bench) -> None:
-        bench.clock.advance(seconds=1)
         await bench.receive(WF, total=total)
         await bench.settle_down("next")
 

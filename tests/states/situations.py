@@ -19,6 +19,7 @@ from external_gate.domain.outcome import (
     Pending,
     Succeeded,
     Undone,
+    Unknown,
 )
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.operations import Person
@@ -80,6 +81,11 @@ async def charging(bench: Bench) -> None:
 async def unresolved(bench: Bench) -> None:
     await charging(bench)
     await bench.go_on()
+
+
+async def unresolved_early(bench: Bench) -> None:
+    await charging(bench)
+    await answer_line(bench.gateway.lines[-1], Unknown("timeout"))
 
 
 async def ready_again(bench: Bench) -> None:
@@ -200,52 +206,55 @@ _S = State
 RECEIVED = Situation("received", _S.RECEIVED, "the notification was recorded", received)
 READY = Situation("ready", _S.READY, "prepared, but charging was paused; now it is not", ready)
 READY_AGAIN = Situation(
-    "ready, re-send", _S.READY, "the gateway has conclusively not seen the first send", ready_again
+    "ready · re-send", _S.READY, "the gateway has conclusively not seen the first send", ready_again
 )
 READY_NEXT = Situation(
-    "ready, next attempt",
+    "ready · next attempt",
     _S.READY,
     "a soft decline, and the schedule has another attempt",
     ready_after_decline,
 )
 CHARGING = Situation("charging", _S.CHARGING, "the first send is on the wire", charging)
 CHARGING_AGAIN = Situation(
-    "charging, re-send", _S.CHARGING, "the same attempt is on the wire once more", charging_again
+    "charging · re-send", _S.CHARGING, "the same attempt is on the wire once more", charging_again
 )
 UNRESOLVED = Situation(
     "unresolved", _S.UNRESOLVED, "taken over in mid-call; the first lookup told nothing", unresolved
 )
+UNRESOLVED_EARLY = Situation(
+    "unresolved · just sent", _S.UNRESOLVED, "the charge was answered: unknown", unresolved_early
+)
 PENDING = Situation("pending", _S.PENDING, "a lookup says: not final yet", waiting)
 PAID = Situation("paid", _S.PAID, "a lookup found the money; the release got no answer", paid)
 PAID_CALLING = Situation(
-    "paid, first call", _S.PAID, "the first release call is on the wire", paid_calling
+    "paid · first call", _S.PAID, "the first release call is on the wire", paid_calling
 )
 DECLINED = Situation(
     "declined", _S.DECLINED, "a lookup found a decline; the release got no answer", declined
 )
 DECLINED_CALLING = Situation(
-    "declined, first call", _S.DECLINED, "the first release call is on the wire", declined_calling
+    "declined · first call", _S.DECLINED, "the first release call is on the wire", declined_calling
 )
 HELD_UNSENT = Situation(
-    "held, never sent",
+    "held · never sent",
     _S.HELD,
     "a guard held it (`guard`); its limit was raised since",
     held_unsent,
 )
 HELD_UNKNOWN = Situation(
-    "held, unknown", _S.HELD, "lookups told nothing for 24 h (`unknown_charge`)", held_unknown
+    "held · unknown", _S.HELD, "lookups told nothing for 24 h (`unknown_charge`)", held_unknown
 )
 HELD_MISMATCH = Situation(
-    "held, mismatch", _S.HELD, "another amount was taken (`proof_mismatch`)", held_mismatch
+    "held · mismatch", _S.HELD, "another amount was taken (`proof_mismatch`)", held_mismatch
 )
 HELD_PAID = Situation(
-    "held, charged",
+    "held · charged",
     _S.HELD,
     "`paid` was refused, nothing proven (`release_refused`)",
     held_after_paid,
 )
 HELD_DECLINED = Situation(
-    "held, declined",
+    "held · declined",
     _S.HELD,
     "`failed` was refused, nothing proven (`release_refused`)",
     held_after_declined,
@@ -258,9 +267,9 @@ CANCELLED = Situation("cancelled", _S.CANCELLED, "Metronome took `failed`", canc
 REFUNDED = Situation(
     "refunded", _S.REFUNDED, "the refund was confirmed, the invoice is void", refunded
 )
-RESTORED = Situation("received, restored", _S.RECEIVED, "our database is an older copy", restored)
+RESTORED = Situation("received · restored", _S.RECEIVED, "our database is an older copy", restored)
 RESTORED_AGAIN = Situation(
-    "re-send, restored",
+    "re-send · restored",
     _S.READY,
     "a re-send is owed, our database is an older copy",
     restored_again,
@@ -273,5 +282,7 @@ EVERY_STATE = (
 )  # fmt: skip
 """Every state, the ones that differ in what is known more than once."""
 
-SPECIAL = (CHARGING_AGAIN, PAID_CALLING, DECLINED_CALLING, RESTORED, RESTORED_AGAIN)
+SPECIAL = (
+    CHARGING_AGAIN, UNRESOLVED_EARLY, PAID_CALLING, DECLINED_CALLING, RESTORED, RESTORED_AGAIN,
+)  # fmt: skip
 """Shown only where they differ from the others."""

@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who may make a move."""
+    """Who may make a move. The intake only begins workflows, and asks for holds."""
 
     ENGINE = "engine"
     INTAKE = "intake"
@@ -75,15 +75,15 @@ class HeldReason(StrEnum):
     OPERATOR = "operator"  # a person asked for it
 
 
-_E, _I, _P = Actor.ENGINE, Actor.INTAKE, Actor.PERSON
+_E, _P = Actor.ENGINE, Actor.PERSON
 _S = State
 
 MOVES: dict[tuple[State, State], frozenset[Actor]] = {
     (_S.RECEIVED, _S.READY): frozenset({_E}),
-    (_S.RECEIVED, _S.HELD): frozenset({_E, _I, _P}),
+    (_S.RECEIVED, _S.HELD): frozenset({_E, _P}),
     (_S.RECEIVED, _S.DECLINED): frozenset({_E}),  # a guard refused and nothing was ever sent
     (_S.READY, _S.CHARGING): frozenset({_E}),
-    (_S.READY, _S.HELD): frozenset({_E, _I, _P}),
+    (_S.READY, _S.HELD): frozenset({_E, _P}),
     (_S.READY, _S.DECLINED): frozenset({_E}),  # a guard refused and nothing was ever sent
     (_S.CHARGING, _S.PAID): frozenset({_E}),
     (_S.CHARGING, _S.DECLINED): frozenset({_E}),
@@ -114,7 +114,7 @@ MOVES: dict[tuple[State, State], frozenset[Actor]] = {
     (_S.HELD, _S.REFUNDING): frozenset({_P}),
     (_S.REFUNDING, _S.REFUNDED): frozenset({_E}),
     (_S.REFUNDING, _S.DECLINED): frozenset({_E}),
-    (_S.REFUNDING, _S.HELD): frozenset({_E, _P}),
+    (_S.REFUNDING, _S.HELD): frozenset({_E}),  # by nobody else: a refund may be on its way
 }
 """Every move there is, and who may make it. No code path makes another."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import HeldReason, State, Workflow
+from external_gate.engine.undone import was_given_back
 from external_gate.observe.cures import CURES
 from external_gate.stores.store import Dossier
 
@@ -42,12 +43,15 @@ def offered(dossier: Dossier) -> Sequence[str]:
     if workflow.has_ended:
         return ()
     if workflow.state is not State.HELD:
-        return () if workflow.hold_wanted else ("hold",)
+        is_held_back = workflow.hold_wanted or workflow.state is State.REFUNDING
+        return () if is_held_back else ("hold",)
     taken = any(
         isinstance(piece.answer, Succeeded)
         for attempt in dossier.attempts
         for piece in attempt.evidence
     )
+    if was_given_back(dossier.attempts):
+        return ()
     acts = ["approve"] if workflow.held_reason is HeldReason.APPROVAL else []
     if _can_go_on(workflow, taken=taken):
         acts.append("retry")

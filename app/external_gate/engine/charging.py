@@ -17,13 +17,13 @@ from external_gate.domain.ledger import (
     Refuse,
 )
 from external_gate.domain.outcome import Answer
-from external_gate.domain.workflow import HeldReason, State, Verdict
-from external_gate.engine import calling, preparing, recalling, retry
+from external_gate.domain.workflow import State, Verdict
+from external_gate.engine import calling, preparing, recalling
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.preparing import Later, NeedsPerson, Prepared
 from external_gate.engine.recalling import Found
-from external_gate.engine.weighing import may_resend, weigh
+from external_gate.engine.weighing import hold_unknown, may_resend, weigh
 from external_gate.guards.rules import Intended, judge
 from external_gate.stores.store import GuardSpoke, UnreadEvidence
 
@@ -42,8 +42,8 @@ async def advance(case: Case) -> None:
     """Bring a `received` or `ready` workflow to a charge and its answer, or tell why not."""
     if _window_is_over(case):
         draft = case.draft()
-        draft.hold(HeldReason.UNKNOWN_CHARGE, "the key's window is over before the next send")
-        draft.set(due_at=draft.now + retry.HOURLY)
+        capabilities = case.engine.capabilities(case.attempt.gateway if case.attempt else "")
+        hold_unknown(draft, "the key's window is over before the next send", capabilities)
         await case.save(draft, give_back=True)
         return
     prepared = await preparing.prepare(case)

@@ -8,7 +8,6 @@ from external_gate.domain.errors import BadInput, LeaseLost, Refused
 from external_gate.domain.evidence import Attempt
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, IncidentKind
-from external_gate.domain.outcome import Succeeded
 from external_gate.domain.standing import (
     Absent,
     Contradicted,
@@ -20,6 +19,7 @@ from external_gate.domain.standing import (
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict, Workflow
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
+from external_gate.engine.undone import charged_attempt, was_given_back
 from external_gate.engine.weighing import standing_in
 from external_gate.guards.rules import Approval
 from external_gate.stores.store import Dossier
@@ -88,6 +88,8 @@ class Operations:
             raise Refused(f"workflow {workflow_id} has ended: {dossier.workflow.state}")
         if dossier.workflow.state is State.HELD:
             raise Refused(f"workflow {workflow_id} is held already: {dossier.workflow.held_reason}")
+        if dossier.workflow.state is State.REFUNDING:
+            raise Refused("a refund may be on its way: it cannot be held any more")
         if dossier.workflow.state is not State.CHARGING:
             try:
                 return await self._act(
@@ -136,7 +138,7 @@ class Operations:
 
         def act(draft: Draft) -> None:
             _must_be_held(draft, "refunded")
-            attempt = _charged(draft)
+            attempt = charged_attempt(draft.attempts)
             if attempt is None:
                 raise Refused("no charge is on record that could be refunded")
             if not self._engine.capabilities(attempt.gateway).refund:
@@ -187,6 +189,8 @@ class Operations:
         workflow = draft.after
         if workflow.held_reason is HeldReason.REFUND_REFUSED:
             draft.move(State.REFUNDING, "retried", due_at=draft.now, **_FRESH)
+        elif was_given_back(draft.attempts):
+            raise Refused("the money was given back: clear it up with Metronome, then settle")
         elif workflow.verdict is not None:
             to = State.PAID if workflow.verdict is Verdict.PAID else State.DECLINED
             draft.move(to, "to be released again", due_at=draft.now, void_seen_at=None, **_FRESH)
@@ -225,7 +229,7 @@ class Operations:
         decided = draft.after.verdict
         if decided is not None and decided is not verdict:
             raise Refused(f"the outcome is decided: {decided} may already have been sent")
-        if verdict is Verdict.FAILED and _charged(draft) is not None:
+        if verdict is Verdict.FAILED and charged_attempt(draft.attempts) is not None:
             raise Refused("money was taken: `failed` would be wrong; refund it instead")
 
     def _unknown_attempts(self, draft: Draft) -> list[Attempt]:
@@ -273,10 +277,3 @@ def _must_be_held(draft: Draft, act: str) -> None:
         raise Refused(
             f"only a held workflow can be {act}; this one is {draft.after.state}: hold it first"
         )
-
-
-def _charged(draft: Draft) -> Attempt | None:
-    for attempt in reversed(draft.attempts):
-        if any(isinstance(piece.answer, Succeeded) for piece in attempt.evidence):
-            return attempt
-    return None

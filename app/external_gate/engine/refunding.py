@@ -9,12 +9,12 @@ from external_gate.engine import calling, retry
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.reading_back import Proof, read_back
-from external_gate.engine.releasing import charged_attempt
+from external_gate.engine.undone import charged_attempt
 
 
 async def give_back(case: Case) -> None:
     """Ask for the refund, with the same undo key every time, and act on the answer."""
-    attempt = charged_attempt(case)
+    attempt = charged_attempt(case.dossier.attempts)
     if attempt is None or attempt.gateway not in case.engine.gateways:
         draft = case.draft()
         draft.hold(HeldReason.REFUND_REFUSED, "the gateway of the charge is not configured")

@@ -4,15 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from external_gate.domain.errors import Broken, Unavailable
-from external_gate.domain.evidence import Attempt
 from external_gate.domain.ledger import IncidentKind, Release
-from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import retry
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.reading_back import Proof, read_back
+from external_gate.engine.undone import charged_attempt
+from external_gate.engine.weighing import weigh
 from external_gate.metronome.billing import ReleaseAnswer, ReleaseResult
+from external_gate.stores.store import UnreadEvidence
 
 CONFLICT_PATIENCE = timedelta(minutes=10)
 """How long a 409 is taken for our own earlier call still being worked on."""
@@ -34,7 +35,10 @@ async def release(case: Case) -> None:
         case.workflow.workflow_id, owed.verdict, key=owed.key
     )
     case.engine.observer.release_called(answer, case.engine.clock.now() - began)
-    await _act(case, owed, answer, first_send=first_send)
+    try:
+        await _act(case, owed, answer, first_send=first_send)
+    except UnreadEvidence:
+        await _act_on_news(case, owed, answer)
 
 
 def _owed(case: Case) -> Release:
@@ -64,6 +68,23 @@ async def _act(case: Case, owed: Release, answer: ReleaseAnswer, *, first_send: 
             await _try_again(case, owed, answer)
         case _:
             await _settle_by_reading(case, f"{answer.result}: {answer.detail}", owed, answer)
+
+
+async def _act_on_news(case: Case, owed: Release, answer: ReleaseAnswer) -> None:
+    """Keep Metronome's answer although evidence arrived meanwhile, and decide by both."""
+    while True:
+        await case.reread()
+        draft = case.draft()
+        _answered(draft, owed, answer)
+        weigh(case.engine, draft)
+        if answer.result is ReleaseResult.DONE and draft.after.state is not State.HELD:
+            _finish(draft, owed.verdict, "Metronome took the release")
+        due = draft.after.due_at
+        try:
+            await case.save(draft, give_back=due is None or due > draft.now)
+        except UnreadEvidence:
+            continue
+        return
 
 
 def _conflict_is_old(case: Case, owed: Release) -> bool:
@@ -191,7 +212,7 @@ def _after_failed(draft: Draft, proof: Proof, why: str) -> None:
 
 def _may_refund_unasked(case: Case, draft: Draft) -> bool:
     """Configured, possible, and no release of ours still without an answer (design §4)."""
-    attempt = charged_attempt(case)
+    attempt = charged_attempt(case.dossier.attempts)
     return (
         case.engine.policy.refund_when_unreleasable
         and attempt is not None
@@ -217,11 +238,3 @@ def _see_void(draft: Draft, why: str) -> None:
             tries=0,
             trying_since=None,
         )
-
-
-def charged_attempt(case: Case) -> Attempt | None:
-    """Give the attempt that took money, the latest if there are several."""
-    for attempt in reversed(case.dossier.attempts):
-        if any(isinstance(piece.answer, Succeeded) for piece in attempt.evidence):
-            return attempt
-    return None

@@ -35,7 +35,7 @@ async def watch(case: Case) -> None:
         await rest(case)
 
 
-_STILL_ASKED = frozenset({HeldReason.UNKNOWN_CHARGE, HeldReason.CONTRADICTION})
+_STILL_ASKED = frozenset({HeldReason.UNKNOWN_CHARGE})
 
 STEPS: Mapping[State, Step] = {
     State.RECEIVED: charging.advance,

@@ -97,6 +97,12 @@ def may_resend(engine: Engine, draft: Draft, attempt: Attempt) -> bool:
     )
 
 
+MONEY_WAS_TAKEN = frozenset(
+    {IncidentKind.LATE_SUCCESS, IncidentKind.PROOF_MISMATCH, IncidentKind.SECOND_CHARGE}
+)
+"""Incidents after which `failed` must not be sent again."""
+
+
 def _closed_attempt_took_money(engine: Engine, draft: Draft) -> bool:
     return any(
         isinstance(standing_in(engine, draft, attempt), Taken | Mismatched | Contradicted)
@@ -107,7 +113,7 @@ def _closed_attempt_took_money(engine: Engine, draft: Draft) -> bool:
 
 def _after_the_decision(draft: Draft) -> None:
     """A decided outcome never changes; `failed` is not sent again once money is known taken."""
-    contradicts = any(i.kind is IncidentKind.LATE_SUCCESS for i in draft.incidents)
+    contradicts = any(i.kind in MONEY_WAS_TAKEN for i in draft.incidents)
     if contradicts and draft.after.state is State.DECLINED:
         draft.hold(HeldReason.CONTRADICTION, "money was taken after `failed` was decided")
 
@@ -125,14 +131,14 @@ def _resume(draft: Draft) -> None:
 
 
 def _act(draft: Draft, attempt: Attempt, scales: Scales) -> None:
+    if draft.after.state is State.HELD:
+        draft.set(due_at=next_look_while_held(draft, scales.capabilities))
     match scales.standing:
         case Taken(proof):
             _resume(draft)
             draft.decide(Verdict.PAID, f"charge {proof.charge_id} took {proof.amount}")
         case Mismatched() | Contradicted() | WeWereRefused() as trouble:
-            if draft.after.state is not State.HELD:
-                _resume(draft)
-                _hold_for(draft, trouble)
+            _on_trouble(draft, trouble)
         case Dead(decline):
             _on_dead(draft, attempt, decline, scales)
         case Waiting() as waiting:
@@ -147,15 +153,26 @@ def _act(draft: Draft, attempt: Attempt, scales: Scales) -> None:
             assert_never(never)
 
 
-def _hold_for(draft: Draft, trouble: Mismatched | Contradicted | WeWereRefused) -> None:
+def _on_trouble(draft: Draft, trouble: Mismatched | Contradicted | WeWereRefused) -> None:
+    """Hold for a person; what is held already is held for contradictions from now on."""
     match trouble:
         case Mismatched(_, why):
-            draft.hold(HeldReason.PROOF_MISMATCH, why)
+            _hold_or_hold_for(draft, HeldReason.PROOF_MISMATCH, why)
         case Contradicted(why):
-            draft.incident(IncidentKind.CONTRADICTION, why)
-            draft.hold(HeldReason.CONTRADICTION, why)
+            if draft.after.held_reason is not HeldReason.CONTRADICTION:
+                draft.incident(IncidentKind.CONTRADICTION, why)
+            _hold_or_hold_for(draft, HeldReason.CONTRADICTION, why)
         case WeWereRefused(cause):
-            draft.hold(HeldReason.MISCONFIGURED, cause)
+            if draft.after.state is not State.HELD:
+                draft.hold(HeldReason.MISCONFIGURED, cause)
+
+
+def _hold_or_hold_for(draft: Draft, reason: HeldReason, why: str) -> None:
+    if draft.after.state is State.HELD:
+        draft.set(held_reason=reason, held_detail=why, due_at=None)
+    else:
+        _resume(draft)
+        draft.hold(reason, why)
 
 
 def _on_dead(draft: Draft, attempt: Attempt, decline: Declined, scales: Scales) -> None:
@@ -181,7 +198,6 @@ _OFF_THE_LADDER = {
 
 def _on_waiting(draft: Draft, waiting: Waiting, scales: Scales) -> None:
     if draft.after.state is State.HELD:
-        draft.set(due_at=draft.now + retry.HOURLY)
         return
     if draft.after.state is not State.PENDING:
         _resume(draft)
@@ -196,7 +212,8 @@ def _on_waiting(draft: Draft, waiting: Waiting, scales: Scales) -> None:
     if waiting.final_at is not None and waiting.final_at > draft.now:
         draft.set(due_at=waiting.final_at)
     elif waiting.final_at is not None and scales.capabilities.lookup is not Lookup.QUERY:
-        draft.hold(HeldReason.UNKNOWN_CHARGE, "declined, and nobody can tell whether it stayed so")
+        why = "declined, and nobody can tell whether it stayed so"
+        hold_unknown(draft, why, scales.capabilities)
     elif waiting.pending.needs_customer and waiting.pending.action_url is None:
         draft.set(due_at=draft.now if draft.after.undo_asked_at is None else _climb(draft, scales))
     elif waiting.pending.next_poll is not None:
@@ -227,7 +244,7 @@ def _on_absent(draft: Draft, scales: Scales) -> None:
     """Absence allows one thing: the same attempt again. It is never a decline."""
     if scales.can_resend and draft.after.state is not State.HELD:
         if retry.has_given_up(draft.after.trying_since, draft.now):
-            draft.hold(HeldReason.UNKNOWN_CHARGE, "the gateway does not know it after a day")
+            hold_unknown(draft, "the gateway does not know it after a day", scales.capabilities)
             return
         due = _climb(draft, scales)
         if draft.after.state is State.READY:
@@ -240,14 +257,10 @@ def _on_absent(draft: Draft, scales: Scales) -> None:
 
 def _on_open(draft: Draft, cause: str, scales: Scales) -> None:
     if draft.after.state is State.HELD:
-        if scales.capabilities.lookup is Lookup.QUERY:
-            draft.set(due_at=draft.now + retry.HOURLY)
         return
     _resume(draft)
     if not scales.can_ask or retry.has_given_up(draft.after.trying_since, draft.now):
-        draft.hold(HeldReason.UNKNOWN_CHARGE, cause)
-        if scales.capabilities.lookup is Lookup.QUERY:
-            draft.set(due_at=draft.now + retry.HOURLY)
+        hold_unknown(draft, cause, scales.capabilities)
         return
     due = _climb(draft, scales)
     if scales.capabilities.lookup is Lookup.REPLAY:
@@ -257,6 +270,17 @@ def _on_open(draft: Draft, cause: str, scales: Scales) -> None:
         draft.move(State.UNRESOLVED, f"nobody knows: {cause}", due_at=due)
     else:
         draft.set(due_at=due)
+
+
+def hold_unknown(draft: Draft, cause: str, capabilities: Capabilities) -> None:
+    """Hold a charge that nobody knows; lookups go on where there are any."""
+    draft.hold(HeldReason.UNKNOWN_CHARGE, cause)
+    draft.set(due_at=next_look_while_held(draft, capabilities))
+
+
+def next_look_while_held(draft: Draft, capabilities: Capabilities) -> datetime | None:
+    """Give when a held charge is looked up again; None where only a notice or a person can tell."""
+    return draft.now + retry.HOURLY if capabilities.lookup is Lookup.QUERY else None
 
 
 def _climb(draft: Draft, scales: Scales) -> datetime:
