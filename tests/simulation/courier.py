@@ -65,7 +65,7 @@ class Courier:
 
     async def _redeliver(self, workflow_id: str, body: bytes, date: datetime) -> None:
         self.on_the_way += 1
-        while not await self._deliver(workflow_id, body, date=None if self.redates else date):  # noqa: ASYNC110, E501 - a schedule, not a wait for a state
+        while not await self._deliver(workflow_id, body, date=None if self.redates else date):  # noqa: ASYNC110 - a schedule, not a wait for a state
             await asyncio.sleep(1200)
         self.on_the_way -= 1
 
