@@ -1,10 +1,14 @@
 """What people may do, and what is refused to them."""
 
+from datetime import timedelta
+
 import pytest
 
 from external_gate.domain.errors import BadInput, Refused
+from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.money import Money
+from external_gate.domain.outcome import Succeeded, UndoPending
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.operations import Operations, Person
 from external_gate.guards.rules import GuardRules
@@ -241,3 +245,46 @@ async def test_every_act_is_explained_in_the_history(world: World) -> None:
     told = [(entry.who, entry.event) for entry in history if entry.who]
     assert ("alice", "held") in told
     assert ("bob", "retried") in told
+
+
+async def test_nobody_retries_a_workflow_whose_dead_attempt_took_money(
+    make_world: MakeWorld,
+) -> None:
+    """The first attempt was declined and captured after all; a retry would charge again."""
+    world = await make_world(soft_decline_schedule=(timedelta(hours=1),))
+    world.gateway.script.append("soft")
+    await world.receive()
+    await world.work()
+    attempt = (await world.dossier()).attempts[0]
+    now = world.clock.now()
+    late = Succeeded("ch_9", Money(1500, "USD"), str(attempt.charge.attempt_key))
+    await world.store.append_evidence(
+        attempt.charge.attempt_key, [Evidence(Source.NOTICE, late, now, now)]
+    )
+    await world.work()
+    assert (await world.dossier()).workflow.held_reason is HeldReason.CONTRADICTION
+
+    with pytest.raises(Refused, match="money was taken"):
+        await world.operations.retry(WF, ALICE)
+    await world.work_through(hours=3)
+
+    assert world.gateway.charges_sent() == 1
+
+
+async def test_a_refund_under_way_is_not_held_back(make_world: MakeWorld) -> None:
+    world = await make_world(refund_when_unreleasable=True)
+    world.gateway.undos.extend([UndoPending()] * 50)
+    await world.receive()
+    world.billing.outcomes["wf"] = Verdict.FAILED
+    world.gateway.during_charge = lambda _request: _void(world)
+    await world.work()
+    world.clock.advance(minutes=6)
+    await world.work()
+    assert await world.state() is State.REFUNDING
+
+    with pytest.raises(Refused, match="on its way"):
+        await world.operations.hold(WF, ALICE)
+
+
+async def _void(world: World) -> None:
+    world.billing.void("inv-wf")

@@ -203,6 +203,8 @@ class Operations:
             self._resume_charge(draft, accept_unknown=accept_unknown)
 
     def _resume_charge(self, draft: Draft, *, accept_unknown: bool) -> None:
+        if charged_attempt(draft.attempts) is not None:
+            raise Refused("money was taken: settle it as paid, or refund it")
         held_reason, attempt = draft.after.held_reason, draft.attempt
         approvals = draft.after.approvals
         if held_reason is HeldReason.SHADOW:
