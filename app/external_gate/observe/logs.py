@@ -114,5 +114,6 @@ def _replace_handlers(handler: logging.Handler, level: int) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)  # ours decides, whoever set up a server before
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
