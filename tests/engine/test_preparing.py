@@ -220,3 +220,11 @@ async def test_an_amount_is_resolved_anew_for_a_new_attempt(make_world: MakeWorl
     assert [a.charge.payer.customer for a in attempts] == ["cus-cust", "cus-new"]
     assert InvoiceId("inv-wf") == attempts[1].charge.invoice_id
     assert world.billing.invoices["inv-wf"].status == InvoiceStatus.FINALIZED
+
+
+async def test_a_customer_whom_metronome_does_not_know_is_held(make_world: MakeWorld) -> None:
+    world = await make_world(verify_invoice=False, unverified_unit=Unit.CENTS)
+    world.billing.unknown_customers.add("cust")
+    await world.receive()
+    await world.work()
+    await held_as(world, HeldReason.UNKNOWN_CUSTOMER)
