@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores
+from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores, Lookup
 from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import (
@@ -143,11 +143,22 @@ def test_refused_lookup_says_nothing_about_the_charge() -> None:
 
 
 @pytest.mark.parametrize("capabilities", [pytest.param(STRONG, id="every answer"), *WEAK])
-@pytest.mark.parametrize(
-    "decline", [sent(1, NO), looked(NO), told(NO)], ids=["answered", "looked up", "told"]
-)
+@pytest.mark.parametrize("decline", [sent(1, NO), looked(NO)], ids=["answered", "looked up"])
 def test_decline_of_the_only_send_is_final(capabilities: Capabilities, decline: Evidence) -> None:
     assert standing(decline, capabilities=capabilities) == Dead(NO)
+
+
+def test_told_decline_is_final_where_the_key_stores_every_answer() -> None:
+    assert standing(told(NO), capabilities=STRONG) == Dead(NO)
+
+
+@pytest.mark.parametrize("capabilities", WEAK)
+def test_told_decline_is_a_hint_where_a_repeat_may_have_begun_another_charge(
+    capabilities: Capabilities,
+) -> None:
+    """A proxy repeated the send: the notice speaks of one charge, the other may be taken."""
+    by_notice = standing(told(NO), capabilities=capabilities)
+    assert (by_notice == Dead(NO)) is (capabilities.lookup is not Lookup.QUERY)
 
 
 @pytest.mark.parametrize("capabilities", WEAK)

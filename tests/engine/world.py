@@ -373,6 +373,9 @@ class Heard:
     def lease_lost(self, workflow: Workflow) -> None:
         self.lost.append(workflow.workflow_id)
 
+    def claim_failed(self, error: Exception) -> None:
+        self.errors.append(error)
+
     def step_failed(self, workflow: Workflow, error: Exception) -> None:
         self.errors.append(error)
 

@@ -95,8 +95,8 @@ class Courier:
         now = service.process.clock.now()
         piece = Evidence(Source.NOTICE, answer, asked_at=now, at=now)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                whose = await service.store.append_evidence(AttemptKey(key), [piece])
+            bringing = service.store.append_evidence(AttemptKey(key), [piece])
+            whose = await self._world.asked(bringing, patience=PATIENCE_SECONDS)
         except (TimeoutError, Unavailable):
             return False
         self._world.timeline.tell("notice", "{} for {} of {}", answer, key, whose)
@@ -128,8 +128,8 @@ class Courier:
         signature = hmac.new(secret.encode(), signed.encode() + b"\n" + body, hashlib.sha256)
         headers = {"x-metronome-date": signed, "metronome-webhook-signature": signature.hexdigest()}
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                recorded = await service.deliver(headers, body)
+            delivering = service.deliver(headers, body)
+            recorded = await self._world.asked(delivering, patience=PATIENCE_SECONDS)
         except (TimeoutError, Unavailable, BadInput) as refused:
             self._world.timeline.tell("webhook", "{} was not taken: {!r}", workflow_id, refused)
             return False

@@ -47,8 +47,8 @@ class People:
         act = chances.random.choice(_ACTS)
         person = Person(chances.random.choice(("ada", "bob")), "looked at it")
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._do(service, act, fate, person)
+            doing = self._do(service, act, fate, person)
+            await self._world.asked(doing, patience=PATIENCE_SECONDS)
         except (GateError, TimeoutError) as refused:
             self._tell("{} of {} came to nothing: {}", act, fate.workflow_id, refused)
         else:

@@ -169,6 +169,9 @@ class Watch:
     def lease_lost(self, workflow: Workflow) -> None:
         self._world.timeline.tell(self._process.name, "lost {}", workflow.workflow_id)
 
+    def claim_failed(self, error: Exception) -> None:
+        self._world.timeline.tell(self._process.name, "could not claim: {!r}", error)
+
     def step_failed(self, workflow: Workflow, error: Exception) -> None:
         self._world.timeline.tell(
             self._process.name, "step of {} failed: {!r}", workflow.workflow_id, error

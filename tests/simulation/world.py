@@ -1,15 +1,17 @@
 """What everybody in a simulated world shares: time, chance, the truth and the database."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
+from typing import Any, TypeVar
 
 from tests.simulation.chances import Chances
 from tests.simulation.database import Database
 from tests.simulation.timeline import Timeline
 from tests.simulation.truth import Truth
 from tests.simulation.virtual_loop import VirtualLoop
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -50,6 +52,17 @@ class World:
     def database_is_down(self) -> bool:
         return self.loop.time() < self.database_down_until
 
-    def true_age(self, since: float) -> timedelta:
-        """Give how long ago something was."""
-        return timedelta(seconds=self.loop.time() - since)
+    async def asked(self, answering: Coroutine[Any, Any, Result], *, patience: float) -> Result:
+        """Wait for somebody else's process, which goes on by itself when we lose patience."""
+        task = self.loop.create_task(answering)
+        done, _ = await asyncio.wait({task}, timeout=patience)
+        if not done:
+            task.add_done_callback(_forget)
+            raise TimeoutError
+        return task.result()
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    """Nobody waits for its result any more."""
+    if not task.cancelled():
+        task.exception()

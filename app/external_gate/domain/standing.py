@@ -7,7 +7,7 @@ absence is never finality.
 from dataclasses import dataclass
 from datetime import datetime
 
-from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores
+from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores, Lookup
 from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.outcome import (
     Answer,
@@ -211,7 +211,18 @@ class _Reading:
         if piece.source is Source.CHARGE:
             others = self._sends()[: piece.send - 1] + self._sends()[piece.send :]
             return all(self._without_effect(a) or isinstance(a, Declined) for a in others)
-        return self._effective_sends() <= 1
+        return self._effective_sends() <= 1 and self._has_seen_everything(piece)
+
+    def _has_seen_everything(self, piece: Evidence) -> bool:
+        """Whether a word from elsewhere speaks of all that one send can have begun.
+
+        Where a key does not store every answer, a proxy's repeat of one send may have begun a
+        second charge: a notice tells of one of them, and a lookup of those visible by then.
+        """
+        if piece.source is Source.NOTICE:
+            return self._capabilities.lookup is not Lookup.QUERY
+        last = self._attempt.last_possible_send
+        return last is None or piece.asked_at >= last + self._capabilities.visibility_lag
 
     def final_decline(self) -> Declined | None:
         for piece in reversed(self._attempt.evidence):

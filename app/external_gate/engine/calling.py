@@ -1,14 +1,24 @@
 """Calls to an adapter, fenced in: whatever escapes it is `Unknown`, and no call lasts for ever."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from dataclasses import fields, replace
 from datetime import timedelta
+from enum import Enum
 from typing import TypeVar, get_args
 
 from external_gate.domain.charge import ChargeRequest, SentCharge
 from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.identifiers import undo_key
-from external_gate.domain.outcome import Answer, NotFound, Outcome, Undo, UndoUnknown, Unknown
+from external_gate.domain.outcome import (
+    Answer,
+    NotFound,
+    NotSent,
+    Outcome,
+    Undo,
+    UndoUnknown,
+    Unknown,
+)
 from external_gate.engine.context import Engine
 
 GRACE = timedelta(seconds=2)
@@ -31,9 +41,18 @@ def sent_charge(attempt: Attempt) -> SentCharge:
 
 async def send_charge(engine: Engine, attempt: Attempt, request: ChargeRequest) -> Evidence:
     """Send a charge once and give its answer as evidence, whatever the adapter does."""
+    now = engine.clock.now()
+    if now > request.not_after:  # stopped between the save and here; no adapter need notice
+        late = NotSent("the send deadline had passed")
+        return Evidence(Source.CHARGE, late, asked_at=now, at=now, send=attempt.sends)
     gateway = engine.gateways[attempt.gateway]
     return await _ask(
-        engine, attempt, Source.CHARGE, gateway.charge(request), Outcome, send=attempt.sends
+        engine,
+        attempt,
+        Source.CHARGE,
+        lambda: gateway.charge(request),
+        Outcome,
+        send=attempt.sends,
     )
 
 
@@ -41,27 +60,33 @@ async def look_up(engine: Engine, attempt: Attempt) -> Evidence:
     """Ask what became of a charge, as evidence."""
     gateway = engine.gateways[attempt.gateway]
     return await _ask(
-        engine, attempt, Source.LOOKUP, gateway.lookup(sent_charge(attempt)), Outcome | NotFound
+        engine,
+        attempt,
+        Source.LOOKUP,
+        lambda: gateway.lookup(sent_charge(attempt)),
+        Outcome | NotFound,
     )
 
 
 async def cancel(engine: Engine, attempt: Attempt) -> Evidence:
     """Stop a charge that has moved no money, as evidence."""
     gateway = engine.gateways[attempt.gateway]
-    return await _ask(engine, attempt, Source.CANCEL, gateway.cancel(sent_charge(attempt)), Undo)
+    sent = sent_charge(attempt)
+    return await _ask(engine, attempt, Source.CANCEL, lambda: gateway.cancel(sent), Undo)
 
 
 async def refund(engine: Engine, attempt: Attempt) -> Evidence:
     """Give a charge back, as evidence."""
     gateway = engine.gateways[attempt.gateway]
-    return await _ask(engine, attempt, Source.REFUND, gateway.refund(sent_charge(attempt)), Undo)
+    sent = sent_charge(attempt)
+    return await _ask(engine, attempt, Source.REFUND, lambda: gateway.refund(sent), Undo)
 
 
 async def _ask(
     engine: Engine,
     attempt: Attempt,
     source: Source,
-    call: Awaitable[_Answer],
+    call: Callable[[], Awaitable[_Answer]],
     expected: object,
     *,
     send: int = 0,
@@ -71,16 +96,29 @@ async def _ask(
     answer = await _bounded(call, limit, source)
     if not isinstance(answer, get_args(expected)):
         answer = _lost(source, f"the adapter answered {type(answer).__name__}")
+    answer = _storable(answer)
     at = engine.clock.now()
     engine.observer.gateway_called(attempt.gateway, source, answer, at - asked_at)
     return Evidence(source, answer, asked_at=asked_at, at=at, send=send)
 
 
-async def _bounded(call: Awaitable[_Answer], limit: timedelta, source: Source) -> Answer:
+def _storable(answer: Answer) -> Answer:
+    """Give an answer whose words any database takes: an answer that cannot be saved is lost."""
+    words = {
+        field.name: value.encode(errors="replace").decode().replace("\0", "?")
+        for field in fields(answer)
+        if isinstance(value := getattr(answer, field.name), str) and not isinstance(value, Enum)
+    }
+    return replace(answer, **words)  # type: ignore[arg-type]  # texts replace texts
+
+
+async def _bounded(
+    call: Callable[[], Awaitable[_Answer]], limit: timedelta, source: Source
+) -> Answer:
     task = asyncio.current_task()
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            return await call
+            return await call()
     except TimeoutError:
         return _lost(source, "the adapter did not come back in time")
     except asyncio.CancelledError:

@@ -58,6 +58,15 @@ class Case:
         for incident in change.incidents:
             self.engine.observer.incident(self.workflow, incident)
 
+    def check_lease(self) -> None:
+        """See that the lease still runs, before a call that changes something outside.
+
+        The fence guards what is saved; a release or a refund by a worker that was stopped for long
+        has no fence. Raises `LeaseLost`.
+        """
+        if self.engine.clock.now() >= self.lease_until:
+            raise LeaseLost(f"the lease of workflow {self.workflow.workflow_id} has run out")
+
     async def reread(self) -> None:
         """Read the dossier again. Raises `LeaseLost` when it is no longer ours."""
         dossier = await self.engine.store.dossier(self.workflow.workflow_id)

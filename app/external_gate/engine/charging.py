@@ -17,13 +17,20 @@ from external_gate.domain.ledger import (
     Refuse,
 )
 from external_gate.domain.outcome import Answer
+from external_gate.domain.standing import Dead
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine import calling, preparing, recalling
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.preparing import Later, NeedsPerson, Prepared
 from external_gate.engine.recalling import Found
-from external_gate.engine.weighing import hold_unknown, may_resend, weigh
+from external_gate.engine.undone import took_money
+from external_gate.engine.weighing import (
+    hold_unknown,
+    may_resend,
+    standing_in,
+    weigh,
+)
 from external_gate.guards.rules import Intended, judge
 from external_gate.stores.store import GuardSpoke, UnreadEvidence
 
@@ -40,6 +47,9 @@ LOOK_AT_THE_SWITCH_AFTER = timedelta(minutes=1)
 
 async def advance(case: Case) -> None:
     """Bring a `received` or `ready` workflow to a charge and its answer, or tell why not."""
+    if _is_known(case):
+        await read_and_decide(case)
+        return
     if _window_is_over(case):
         draft = case.draft()
         capabilities = case.engine.capabilities(case.attempt.gateway if case.attempt else "")
@@ -63,6 +73,14 @@ async def advance(case: Case) -> None:
             await case.save(draft, give_back=True)
         case Prepared():
             await _charge(case, prepared)
+
+
+def _is_known(case: Case) -> bool:
+    """Whether evidence has settled the charge already, whoever read it: then nothing is sent."""
+    if any(took_money(attempt) for attempt in case.dossier.attempts):
+        return True
+    attempt = case.attempt
+    return attempt is not None and isinstance(standing_in(case.engine, case.draft(), attempt), Dead)
 
 
 def _window_is_over(case: Case) -> bool:

@@ -61,6 +61,10 @@ class Observer(Protocol):
         """Another worker holds the workflow; this one dropped it."""
         ...
 
+    def claim_failed(self, error: Exception) -> None:
+        """Nothing could be claimed because of an error of ours; it is tried again at every poll."""
+        ...
+
     def step_failed(self, workflow: Workflow, error: Exception) -> None:
         """A step ended with an error of ours; the workflow stays leased until its lease ends."""
         ...

@@ -93,7 +93,9 @@ class Draft:
     def decide(self, verdict: Verdict, reason: str) -> None:
         """Move to `paid` or `declined` and begin the release: from here on the outcome is fixed."""
         to = State.PAID if verdict is Verdict.PAID else State.DECLINED
-        self.move(to, reason, verdict=verdict, due_at=self.now, tries=0, trying_since=None)
+        # From here on `undo_asked_at` means a refund, not a cancel that came to nothing.
+        over = {"undo_asked_at": None} if verdict is Verdict.PAID else {}
+        self.move(to, reason, verdict=verdict, due_at=self.now, tries=0, trying_since=None, **over)
         known = [r.generation for r in self.releases if r.verdict is verdict]
         self.begin_release(max(known, default=0) + 1)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from external_gate.domain.charge import Cancel, Lookup
+from external_gate.domain.charge import Cancel, KeyStores, Lookup
 from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.outcome import Pending
@@ -47,7 +47,12 @@ async def wait(case: Case) -> None:
         return
     if _asks_by_replay(case, attempt):
         draft = case.draft()
-        draft.move(State.READY, "not final yet: the same key asks again", due_at=draft.now)
+        draft.move(
+            State.READY,
+            "not final yet: the same key asks again",
+            due_at=draft.now,
+            trying_since=draft.now,
+        )
         await case.save(draft, give_back=False)
         return
     await conclude(case, attempt, *await _pieces(case, attempt))
@@ -61,8 +66,17 @@ async def _pieces(case: Case, attempt: Attempt) -> list[Evidence]:
 
 
 def _asks_by_replay(case: Case, attempt: Attempt) -> bool:
+    """Whether sending again only reads what is stored: else it would be another try at the card."""
     capabilities = case.engine.capabilities(attempt.gateway)
-    return capabilities.lookup is Lookup.REPLAY and may_resend(case.engine, case.draft(), attempt)
+    draft = case.draft()
+    standing = standing_in(case.engine, draft, attempt)
+    is_declined = isinstance(standing, Waiting) and standing.final_at is not None
+    return (
+        capabilities.lookup is Lookup.REPLAY
+        and capabilities.key_stores is KeyStores.EVERY_ANSWER
+        and not is_declined
+        and may_resend(case.engine, draft, attempt)
+    )
 
 
 def _must_be_undone(case: Case, attempt: Attempt) -> bool:
@@ -97,6 +111,7 @@ async def _undo(case: Case, attempt: Attempt) -> None:
         await conclude(case, attempt, *pieces)
         return
     asked_before = any(piece.source is Source.CANCEL for piece in attempt.evidence)
+    case.check_lease()
     pieces.append(await calling.cancel(case.engine, attempt))
     overdue = None if asked_before else "not final, and the cancel was not confirmed"
     await conclude(case, attempt, *pieces, overdue=overdue)

@@ -19,8 +19,9 @@ from external_gate.domain.standing import (
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict, Workflow
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
-from external_gate.engine.undone import charged_attempt, was_given_back
-from external_gate.engine.weighing import standing_in
+from external_gate.engine.recalling import accepted
+from external_gate.engine.undone import charged_attempt
+from external_gate.engine.weighing import standing_in, weigh
 from external_gate.guards.rules import Approval
 from external_gate.stores.store import Dossier
 
@@ -75,7 +76,7 @@ class Operations:
                 raise Refused("nothing is left to approve: the outcome is decided")
             draft.set(approvals=draft.after.approvals | {Approval.AMOUNT})
             if draft.after.held_reason is HeldReason.APPROVAL:
-                draft.move(State.READY, "approved", due_at=draft.now, **_FRESH)
+                self._resume_charge(draft, accept_unknown=False)
 
         return await self._act(workflow_id, person, "approved", act)
 
@@ -125,7 +126,9 @@ class Operations:
         def act(draft: Draft) -> None:
             _must_be_held(draft, "settled")
             self._check_settle(draft, verdict)
-            unknown = self._unknown_attempts(draft)
+            unknown = [f"attempt {a.number}" for a in self._unknown_attempts(draft)]
+            if draft.after.held_reason is HeldReason.RESTORED:
+                unknown.append("what the lost books knew")
             if unknown and not self._accept(draft, verdict, person, unknown, accept_unknown):
                 return
             draft.note("settled", evidence, verdict=verdict)
@@ -163,6 +166,8 @@ class Operations:
             workflow_id, owner=self._owner, now=engine.clock.now(), lease=LEASE
         )
         fence = dossier.workflow.fence
+        if dossier.newest_evidence > dossier.workflow.evidence_read:
+            dossier = await self._read_first(dossier)
         try:
             draft = Draft(dossier, engine.clock.now(), actor=Actor.PERSON, who=person.name)
             draft.note(event, person.reason)
@@ -178,6 +183,18 @@ class Operations:
             engine.observer.incident(saved.workflow, incident)
         return saved.workflow
 
+    async def _read_first(self, dossier: Dossier) -> Dossier:
+        """Let fresh evidence have its say before the person: their save would mark it as read."""
+        draft = Draft(dossier, self._engine.clock.now())
+        draft.note("evidence_read", "evidence arrived from elsewhere")
+        weigh(self._engine, draft)
+        change = draft.change(fence=dossier.workflow.fence, give_back=False)
+        saved = await self._engine.store.save(change)
+        self._engine.observer.saved(dossier.workflow, saved.workflow, change.history)
+        for incident in change.incidents:
+            self._engine.observer.incident(saved.workflow, incident)
+        return saved
+
     async def _known(self, workflow_id: WorkflowId) -> Dossier:
         dossier = await self._engine.store.dossier(workflow_id)
         if dossier is None:
@@ -187,10 +204,11 @@ class Operations:
     def _resume(self, draft: Draft, *, accept_unknown: bool) -> None:
         """Leave `held` for where the workflow belongs by what is known."""
         workflow = draft.after
-        if workflow.held_reason is HeldReason.REFUND_REFUSED:
+        refund_asked = workflow.verdict is Verdict.PAID and workflow.undo_asked_at is not None
+        if workflow.held_reason is HeldReason.REFUND_REFUSED or refund_asked:
             draft.move(State.REFUNDING, "retried", due_at=draft.now, **_FRESH)
-        elif was_given_back(draft.attempts):
-            raise Refused("the money was given back: clear it up with Metronome, then settle")
+        elif workflow.verdict is Verdict.FAILED and charged_attempt(draft.attempts):
+            raise Refused("money was taken: `failed` would be wrong; refund it instead")
         elif workflow.verdict is not None:
             to = State.PAID if workflow.verdict is Verdict.PAID else State.DECLINED
             draft.move(to, "to be released again", due_at=draft.now, void_seen_at=None, **_FRESH)
@@ -205,12 +223,14 @@ class Operations:
     def _resume_charge(self, draft: Draft, *, accept_unknown: bool) -> None:
         if charged_attempt(draft.attempts) is not None:
             raise Refused("money was taken: settle it as paid, or refund it")
+        if charged_attempt(draft.attempts) is not None:
+            raise Refused("money was taken: settle it as paid, or refund it")
         held_reason, attempt = draft.after.held_reason, draft.attempt
         approvals = draft.after.approvals
         if held_reason is HeldReason.SHADOW:
             draft.set(approvals=approvals | {Approval.SHADOW})
         if held_reason is HeldReason.RESTORED and accept_unknown:
-            draft.set(approvals=approvals | {Approval.RESTORED})
+            draft.set(approvals=approvals | {accepted(draft.after.restored_at)})
         to = State.READY if attempt is None else self._place_of(draft, attempt)
         draft.move(to, "retried", due_at=draft.now, **_FRESH)
 
@@ -239,7 +259,7 @@ class Operations:
             attempt
             for attempt in draft.attempts
             if not attempt.closed
-            and attempt.sends
+            and (attempt.sends or attempt.evidence)
             and isinstance(standing_in(self._engine, draft, attempt), Open | Absent | Waiting)
         ]
 
@@ -248,14 +268,14 @@ class Operations:
         draft: Draft,
         verdict: Verdict,
         person: Person,
-        unknown: list[Attempt],
+        unknown: list[str],
         accept_unknown: bool,  # noqa: FBT001 - the operator's own flag, handed through
     ) -> bool:
         """Tell whether settling may go on although an attempt is unknown."""
-        numbers = ", ".join(str(attempt.number) for attempt in unknown)
+        what = ", ".join(unknown)
         if not accept_unknown:
             raise Refused(
-                f"attempt {numbers} is not known to be over; look it up at the gateway, "
+                f"{what} is not known to be over; look it up at the gateway, "
                 "then settle with --accept-unknown"
             )
         proposal = f"settle:{verdict}:"
@@ -266,7 +286,7 @@ class Operations:
             return False
         draft.incident(
             IncidentKind.UNKNOWN_ACCEPTED,
-            f"settled as {verdict} while attempt {numbers} is unknown",
+            f"settled as {verdict} while {what} is unknown",
         )
         return True
 

@@ -42,6 +42,32 @@ async def recall(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsP
     """Ask the gateway about every key that could have been sent without our books knowing."""
     if not _is_needed(case, attempt):
         return Clear()
+    asked = await _ask_for_all(case, attempt)
+    if accepted(case.workflow.restored_at) in case.workflow.approvals and _is_silence(asked):
+        return Clear()
+    return asked
+
+
+def accepted(restored_at: datetime | None) -> str:
+    """Give the approval by which a person accepts silence: of this restore and no later one."""
+    since = "" if restored_at is None else f":{restored_at.isoformat()}"
+    return f"{Approval.RESTORED}{since}"
+
+
+def _is_silence(asked: Clear | Found | Later | NeedsPerson) -> bool:
+    match asked:
+        case Found():
+            return False
+        case NeedsPerson(_, detail):
+            return not detail.endswith(_KNOWN)
+        case _:
+            return True
+
+
+_KNOWN = "our books do not"
+
+
+async def _ask_for_all(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsPerson:
     for name in _gateways_to_ask(case, attempt):
         if case.engine.capabilities(name).lookup is not Lookup.QUERY:
             return NeedsPerson(
@@ -74,7 +100,8 @@ async def _ask_for_others(case: Case, attempt: Attempt) -> Clear | Later | Needs
             if isinstance(found, Found):
                 return NeedsPerson(
                     HeldReason.RESTORED,
-                    f"gateway {name} knows attempt {number}, our books do not",
+                    f"gateway {name} knows attempt {number} "
+                    f"({type(found.piece.answer).__name__.lower()}), {_KNOWN}",
                 )
             if not isinstance(found, Clear):
                 return found
@@ -83,12 +110,10 @@ async def _ask_for_others(case: Case, attempt: Attempt) -> Clear | Later | Needs
 
 def _is_needed(case: Case, attempt: Attempt) -> bool:
     workflow = case.workflow
-    if Approval.RESTORED in workflow.approvals:
-        return False
     if workflow.restored_at is not None:
         return True
-    if attempt.sends:
-        return False
+    if any(known.sends for known in (attempt, *case.dossier.attempts)):
+        return False  # our books remember: it is not the first send
     usable = case.engine.capabilities(attempt.gateway).usable_window or OLD_WITHOUT_WINDOW
     latest = case.engine.high_water.latest(case.engine.clock.now())
     return latest - workflow.received_at > usable

@@ -3,7 +3,7 @@
 from external_gate.domain.errors import Broken, Unavailable
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.ledger import IncidentKind
-from external_gate.domain.outcome import TooLate, Undone, UndoPending
+from external_gate.domain.outcome import Succeeded, TooLate, Undone, UndoPending
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import calling, retry
 from external_gate.engine.case import Case
@@ -20,6 +20,7 @@ async def give_back(case: Case) -> None:
         draft.hold(HeldReason.REFUND_REFUSED, "the gateway of the charge is not configured")
         await case.save(draft, give_back=True)
         return
+    case.check_lease()
     piece = await calling.refund(case.engine, attempt)
     proof = await _has_metronome_ended(case) if isinstance(piece.answer, Undone) else Proof.NOTHING
     draft = case.draft()
@@ -28,6 +29,14 @@ async def give_back(case: Case) -> None:
     _act(case, draft, attempt, piece, proof)
     due = draft.after.due_at
     await case.save(draft, give_back=due is None or due > draft.now)
+
+
+_TWICE = "another charge stands under the same key: only one of them was given back"
+
+
+def _has_charged_twice(attempt: Attempt) -> bool:
+    answers = (piece.answer for piece in attempt.evidence)
+    return len({a.charge_id for a in answers if isinstance(a, Succeeded)}) > 1
 
 
 async def _has_metronome_ended(case: Case) -> Proof:
@@ -41,7 +50,13 @@ def _act(case: Case, draft: Draft, attempt: Attempt, piece: Evidence, proof: Pro
     match piece.answer:
         case Undone():
             draft.note("refund_confirmed", f"charge {attempt.charge_id} was given back")
-            _end(draft, proof)
+            if _has_charged_twice(attempt):
+                draft.incident(IncidentKind.REFUND_FAILED, _TWICE)
+                draft.hold(HeldReason.REFUND_REFUSED, _TWICE)
+            elif charged_attempt(draft.attempts) is not None:
+                draft.set(due_at=draft.now, tries=0, trying_since=None)  # the next attempt's
+            else:
+                _end(draft, proof)
         case TooLate(cause):
             draft.incident(IncidentKind.REFUND_FAILED, cause or "the gateway refuses the refund")
             draft.hold(HeldReason.REFUND_REFUSED, cause or "the gateway refuses the refund")

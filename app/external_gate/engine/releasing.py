@@ -30,6 +30,7 @@ async def release(case: Case) -> None:
     owed = _owed(case)
     first_send = case.just_decided
     case.just_decided = False
+    case.check_lease()
     began = case.engine.clock.now()
     answer = await case.engine.billing.release(
         case.workflow.workflow_id, owed.verdict, key=owed.key

@@ -7,13 +7,14 @@ from external_gate.domain.outcome import Succeeded, Undone
 
 
 def charged_attempt(attempts: Iterable[Attempt]) -> Attempt | None:
-    """Give the attempt that took money, the latest if there are several."""
-    charged = [
-        attempt
-        for attempt in attempts
-        if any(isinstance(piece.answer, Succeeded) for piece in attempt.evidence)
-    ]
+    """Give the attempt that took money and keeps it, the latest if there are several."""
+    charged = [a for a in attempts if took_money(a) and not was_given_back([a])]
     return charged[-1] if charged else None
+
+
+def took_money(attempt: Attempt) -> bool:
+    """Tell whether a success is on record, whatever else is."""
+    return any(isinstance(piece.answer, Succeeded) for piece in attempt.evidence)
 
 
 def was_given_back(attempts: Iterable[Attempt]) -> bool:

@@ -1,7 +1,7 @@
 """From what is known about a workflow's charges to its next move (design §4). Pure."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import assert_never
 
@@ -56,7 +56,8 @@ def standing_in(engine: Engine, draft: Draft, attempt: Attempt) -> Standing:
 def weigh(engine: Engine, draft: Draft) -> None:
     """Fill the draft with the move that the evidence demands, or with the time of the next look."""
     raise_incidents(draft)
-    if draft.after.verdict is not None or draft.after.has_ended:
+    decided = draft.after.verdict is not None or draft.after.has_ended
+    if decided or draft.after.state is State.REFUNDING:
         _after_the_decision(draft)
         return
     if _closed_attempt_took_money(engine, draft):
@@ -119,7 +120,9 @@ def _after_the_decision(draft: Draft) -> None:
 
 
 def _hold_contradiction(draft: Draft, detail: str) -> None:
-    if draft.after.state is not State.HELD:
+    if draft.after.state is State.HELD:
+        draft.set(held_reason=HeldReason.CONTRADICTION, held_detail=detail, due_at=None)
+    else:
         _resume(draft)
         draft.hold(HeldReason.CONTRADICTION, detail)
 
@@ -201,14 +204,10 @@ def _on_waiting(draft: Draft, waiting: Waiting, scales: Scales) -> None:
         return
     if draft.after.state is not State.PENDING:
         _resume(draft)
+        draft.move(State.PENDING, _why_waiting(waiting))
+    if draft.after.pending_deadline is None:  # also after a retry; and the ladder is kept
         wait = max(scales.policy.pending_deadline, 2 * scales.capabilities.settles_at_most)
-        draft.move(
-            State.PENDING,
-            _why_waiting(waiting),
-            pending_deadline=draft.after.pending_deadline or draft.now + wait,
-            tries=0,
-            trying_since=draft.now,
-        )
+        draft.set(pending_deadline=draft.now + wait, tries=0, trying_since=draft.now)
     if waiting.final_at is not None and waiting.final_at > draft.now:
         draft.set(due_at=waiting.final_at)
     elif waiting.final_at is not None and scales.capabilities.lookup is not Lookup.QUERY:
@@ -217,9 +216,16 @@ def _on_waiting(draft: Draft, waiting: Waiting, scales: Scales) -> None:
     elif waiting.pending.needs_customer and waiting.pending.action_url is None:
         draft.set(due_at=draft.now if draft.after.undo_asked_at is None else _climb(draft, scales))
     elif waiting.pending.next_poll is not None:
-        draft.set(due_at=draft.now + max(waiting.pending.next_poll, retry.RUNGS[0]))
+        draft.set(due_at=_as_wished(draft, waiting.pending.next_poll))
     else:
         draft.set(due_at=_climb(draft, scales))
+
+
+def _as_wished(draft: Draft, wish: timedelta) -> datetime:
+    """Give when the gateway wants to be asked, neither at once nor past the deadline."""
+    deadline = draft.after.pending_deadline
+    latest = deadline if deadline and deadline > draft.now else draft.now + retry.HOURLY
+    return min(draft.now + max(wish, retry.RUNGS[0]), latest)
 
 
 def _why_waiting(waiting: Waiting) -> str:

@@ -82,6 +82,9 @@ class Worker:
             dossiers = await self._claim(min(free, BATCH))
         except Unavailable:
             return False
+        except Exception as error:  # noqa: BLE001 - of this loop too: it must go on
+            self._engine.observer.claim_failed(error)
+            return False
         for dossier in dossiers:
             task = asyncio.create_task(self._work(self._take(dossier)))
             self._tasks.add(task)

@@ -1,12 +1,13 @@
 """Claiming workflows, and giving them back."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from external_gate.domain.clock import to_milliseconds
-from external_gate.domain.errors import BadInput, LeaseLost
+from external_gate.domain.errors import BadInput, Broken, LeaseLost
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import Workflow
 from external_gate.stores.rows import milliseconds, workflow_from
@@ -120,4 +121,14 @@ def _lease(
     rows = [{"workflow_id": workflow.workflow_id, **lease} for workflow in workflows]
     connection.executemany(_LEASE, rows)
     leased = [replace(workflow, fence=workflow.fence + 1) for workflow in workflows]
-    return dossiers_of(connection, leased)
+    try:
+        return dossiers_of(connection, leased)
+    except Broken:
+        if len(leased) == 1:
+            raise
+    # One that cannot be read must not stop the others: it stays leased, and is tried alone later.
+    readable = []
+    for workflow in leased:
+        with contextlib.suppress(Broken):
+            readable += dossiers_of(connection, [workflow])
+    return readable

@@ -18,7 +18,7 @@ _ADD_INCIDENT = "INSERT INTO incidents (workflow_id, kind, at, detail) VALUES (?
 INVOICE_TAKEN_BY = """
 SELECT workflow_id FROM workflows AS other
 WHERE invoice_id = :invoice_id AND workflow_id <> :workflow_id AND (
-    money_seen = 1 OR state IN ('paid', 'released', 'refunding')
+    money_seen = 1 OR verdict = 'paid' OR state IN ('paid', 'released', 'refunding')
     OR EXISTS (
         SELECT 1 FROM attempts
         WHERE attempts.workflow_id = other.workflow_id AND closed = 0 AND sends > 0
