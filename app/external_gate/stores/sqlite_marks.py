@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime
 
-from external_gate.domain.clock import from_milliseconds, to_milliseconds
+from external_gate.domain.clock import MILLISECOND, from_milliseconds, to_milliseconds
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor
 from external_gate.stores.ledger_rows import history_values
@@ -34,8 +34,13 @@ def high_water(connection: sqlite3.Connection) -> datetime | None:
 
 
 def raise_high_water(connection: sqlite3.Connection, now: datetime) -> datetime:
-    """Raise the mark, which never falls, and give it."""
-    return from_milliseconds(_raise(connection, "high_water", now))
+    """Raise the mark, and give it. It rises with every beat, also while our clock is behind it.
+
+    So the mark beside the database is always later than that of an older copy.
+    """
+    mark = high_water(connection)
+    at_least = now if mark is None else max(now, mark + MILLISECOND)
+    return from_milliseconds(_raise(connection, "high_water", at_least))
 
 
 def mark_restored(connection: sqlite3.Connection, at: datetime) -> int:

@@ -306,7 +306,10 @@ class Store(Protocol):
         ...
 
     async def heartbeat(self, now: datetime) -> datetime:
-        """Raise the high-water mark of time to `now` and give the mark."""
+        """Raise the high-water mark of time to `now` and give the mark.
+
+        It rises by a millisecond at least, also while `now` lies behind it.
+        """
         ...
 
     async def mark_restored(self, at: datetime) -> int:
