@@ -157,8 +157,17 @@ def test_told_decline_is_a_hint_where_a_repeat_may_have_begun_another_charge(
     capabilities: Capabilities,
 ) -> None:
     """A proxy repeated the send: the notice speaks of one charge, the other may be taken."""
-    by_notice = standing(told(NO), capabilities=capabilities)
-    assert (by_notice == Dead(NO)) is (capabilities.lookup is not Lookup.QUERY)
+    assert standing(told(NO), capabilities=capabilities) != Dead(NO)
+
+
+def test_told_decline_of_the_very_charge_that_is_open_settles_it_where_nobody_can_look() -> None:
+    blind = replace(SUCCESS_ONLY, lookup=Lookup.NONE)
+    open_charge = sent(1, Pending(charge_id="ch_1"))
+    same = told(replace(NO, charge_id="ch_1"))
+    other = told(replace(NO, charge_id="ch_2"))
+
+    assert isinstance(standing(open_charge, same, capabilities=blind), Dead)
+    assert not isinstance(standing(open_charge, other, capabilities=blind), Dead)
 
 
 @pytest.mark.parametrize("capabilities", WEAK)

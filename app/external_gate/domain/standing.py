@@ -220,9 +220,15 @@ class _Reading:
         second charge: a notice tells of one of them, and a lookup of those visible by then.
         """
         if piece.source is Source.NOTICE:
-            return self._capabilities.lookup is not Lookup.QUERY
+            return self._capabilities.lookup is not Lookup.QUERY and self._is_of_the_open(piece)
         last = self._attempt.last_possible_send
         return last is None or piece.asked_at >= last + self._capabilities.visibility_lag
+
+    def _is_of_the_open(self, piece: Evidence) -> bool:
+        """Whether a notice speaks of the very charge that the send's own answer called open."""
+        known = [answer for answer in self._sends() if isinstance(answer, Pending)]
+        told = getattr(piece.answer, "charge_id", None)
+        return bool(known) and told is not None and told == known[0].charge_id
 
     def final_decline(self) -> Declined | None:
         for piece in reversed(self._attempt.evidence):
