@@ -266,7 +266,7 @@ class BookkeepingBilling:
     unknown_customers: set[str] = field(default_factory=set)
 
     async def release(
-        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str
+        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str, not_after: datetime
     ) -> ReleaseAnswer:
         self.releases.append((workflow_id, verdict, key))
         word = self.script.popleft() if self.script else "ok"

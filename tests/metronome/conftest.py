@@ -18,6 +18,9 @@ from external_gate.metronome.client import MetronomeClient
 from external_gate.outbound.calls import Timeouts
 from external_gate.outbound.httpx_caller import HttpxCaller
 
+IN_TIME = datetime(2999, 1, 1, tzinfo=UTC)
+"""A send deadline that never comes."""
+
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TOKEN = "secret-token-123"
 

@@ -1,7 +1,7 @@
 """The client on the wire, before a server that answers oddly."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from external_gate.domain.workflow import Verdict
 from external_gate.metronome.billing import Billing, ReleaseAnswer, ReleaseResult
 from external_gate.metronome.client import MetronomeClient
 from external_gate.outbound.httpx_caller import HttpxCaller
-from tests.metronome.conftest import TOKEN, ScriptedServer, reply
+from tests.metronome.conftest import IN_TIME, TOKEN, ScriptedServer, reply
 
 CUSTOMER, CONTRACT, INVOICE = CustomerId("cus/1"), ContractId("con"), InvoiceId("inv")
 
@@ -21,7 +21,9 @@ Ask = Callable[[MetronomeClient], Awaitable[Any]]  # Any: a record of whichever 
 
 
 async def release(client: Billing) -> ReleaseAnswer:
-    return await client.release(WorkflowId("wf"), Verdict.FAILED, key="r-wf-failed-0")
+    return await client.release(
+        WorkflowId("wf"), Verdict.FAILED, key="r-wf-failed-0", not_after=IN_TIME
+    )
 
 
 async def invoice(client: MetronomeClient) -> object:
@@ -41,6 +43,17 @@ async def edit(client: MetronomeClient) -> None:
 
 
 READS: list[Ask] = [invoice, customer, contract]
+
+
+async def test_a_release_after_its_deadline_never_leaves(
+    client: MetronomeClient, server: ScriptedServer
+) -> None:
+    late = datetime(2020, 1, 1, tzinfo=UTC)
+
+    answer = await client.release(WorkflowId("wf"), Verdict.PAID, key="r", not_after=late)
+
+    assert answer.result is ReleaseResult.NOT_SENT
+    assert server.requests == []
 
 
 async def test_release_on_the_wire(client: MetronomeClient, server: ScriptedServer) -> None:
@@ -102,7 +115,9 @@ async def test_release_of_an_odd_id_is_sent_all_the_same(
 ) -> None:
     server.planned = [reply(200)]
 
-    answer = await client.release(WorkflowId("wörk 1"), Verdict.PAID, key="r-wörk 1-paid-0")
+    answer = await client.release(
+        WorkflowId("wörk 1"), Verdict.PAID, key="r-wörk 1-paid-0", not_after=IN_TIME
+    )
 
     assert answer.result is ReleaseResult.DONE
     assert server.requests[0].headers["idempotency-key"] == "r-w%C3%B6rk%201-paid-0"

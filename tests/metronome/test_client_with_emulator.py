@@ -11,7 +11,7 @@ from external_gate.domain.workflow import Verdict
 from external_gate.metronome.billing import InvoiceStatus, ReleaseResult
 from external_gate.metronome.client import MetronomeClient
 from external_gate.outbound.httpx_caller import HttpxCaller
-from tests.metronome.conftest import Pretend
+from tests.metronome.conftest import IN_TIME, Pretend
 
 
 class Opened:
@@ -32,7 +32,7 @@ async def release(
     client: MetronomeClient, opened: Opened, verdict: Verdict = Verdict.PAID, generation: int = 0
 ) -> ReleaseResult:
     key = f"r-{opened.workflow}-{verdict}-{generation}"
-    return (await client.release(opened.workflow, verdict, key=key)).result
+    return (await client.release(opened.workflow, verdict, key=key, not_after=IN_TIME)).result
 
 
 async def test_invoice_in_usd(metronome: MetronomeClient, emulator: Pretend) -> None:
@@ -127,9 +127,11 @@ async def test_key_with_another_outcome_is_a_conflict(
     metronome: MetronomeClient, emulator: Pretend
 ) -> None:
     opened = Opened(emulator)
-    await metronome.release(opened.workflow, Verdict.PAID, key=opened.workflow)
+    await metronome.release(opened.workflow, Verdict.PAID, key=opened.workflow, not_after=IN_TIME)
 
-    answer = await metronome.release(opened.workflow, Verdict.FAILED, key=opened.workflow)
+    answer = await metronome.release(
+        opened.workflow, Verdict.FAILED, key=opened.workflow, not_after=IN_TIME
+    )
 
     assert answer.result is ReleaseResult.CONFLICT
 
@@ -137,7 +139,7 @@ async def test_key_with_another_outcome_is_a_conflict(
 async def test_release_of_an_unknown_workflow(metronome: MetronomeClient) -> None:
     unknown = WorkflowId("13117714-3f05-48e5-a6e9-a66093f13b4d")
 
-    answer = await metronome.release(unknown, Verdict.PAID, key="r-unknown")
+    answer = await metronome.release(unknown, Verdict.PAID, key="r-unknown", not_after=IN_TIME)
 
     assert answer.result is ReleaseResult.REFUSED
     assert answer.detail.startswith("HTTP 404")
@@ -170,7 +172,7 @@ async def test_busy_metronome_says_how_long(metronome: MetronomeClient, emulator
         on="release", kind="rate_limited", retry_after=7, workflow_id=opened.workflow
     )
 
-    answer = await metronome.release(opened.workflow, Verdict.PAID, key="r-busy")
+    answer = await metronome.release(opened.workflow, Verdict.PAID, key="r-busy", not_after=IN_TIME)
 
     assert answer.result is ReleaseResult.BUSY
     assert answer.retry_after is not None

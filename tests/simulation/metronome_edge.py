@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from external_gate.domain.errors import Broken, Unavailable
@@ -32,9 +32,11 @@ class MetronomeEdge:
         self._books = books
 
     async def release(
-        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str
+        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str, not_after: datetime
     ) -> ReleaseAnswer:
         await self._process.edge("before the release")
+        if self._process.clock.now() >= not_after:
+            return ReleaseAnswer(ReleaseResult.NOT_SENT, "the send deadline had passed")
         world, chances = self._world, self._world.chances
         if chances.strikes("not_sent"):
             return ReleaseAnswer(ReleaseResult.NOT_SENT, "connection refused")

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class QuietBilling(BookkeepingBilling):
     on_the_wire: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def release(
-        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str
+        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str, not_after: datetime
     ) -> ReleaseAnswer:
         self.releases.append((workflow_id, verdict, key))
         if self.says:

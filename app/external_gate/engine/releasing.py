@@ -33,7 +33,7 @@ async def release(case: Case) -> None:
     case.check_lease()
     began = case.engine.clock.now()
     answer = await case.engine.billing.release(
-        case.workflow.workflow_id, owed.verdict, key=owed.key
+        case.workflow.workflow_id, owed.verdict, key=owed.key, not_after=case.lease_until
     )
     case.engine.observer.release_called(answer, case.engine.clock.now() - began)
     try:

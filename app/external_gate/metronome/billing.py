@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -95,9 +95,13 @@ class Billing(Protocol):
     """
 
     async def release(
-        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str
+        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str, not_after: datetime
     ) -> ReleaseAnswer:
-        """Tell the outcome of a workflow, once; `key` is sent as `Idempotency-Key`."""
+        """Tell the outcome of a workflow, once; `key` is sent as `Idempotency-Key`.
+
+        No byte leaves after `not_after`: a worker that was stopped must not tell what others have
+        changed since.
+        """
         ...
 
     async def invoice(self, customer_id: CustomerId, invoice_id: InvoiceId) -> Invoice | None:

@@ -1,6 +1,7 @@
 """Metronome over HTTP: one call per method, never a retry; when to call again is the engine's."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, assert_never
 
 from external_gate.domain.errors import Broken, Refused, Unavailable
@@ -32,13 +33,14 @@ class MetronomeClient:
         self._token = token
 
     async def release(
-        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str
+        self, workflow_id: WorkflowId, verdict: Verdict, *, key: str, not_after: datetime
     ) -> ReleaseAnswer:
         """Tell the outcome of a workflow, once; never raises for what the outside does."""
         end = await self._post(
             wire.RELEASE_PATH,
             wire.release_body(workflow_id, verdict),
             {"Idempotency-Key": wire.key_header(key)},
+            not_after=not_after,
         )
         return judge_release(end, hide=self._token)
 
@@ -91,10 +93,16 @@ class MetronomeClient:
         return await self._caller.call(Call("GET", self._base_url + path, self._headers()))
 
     async def _post(
-        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        not_after: datetime | None = None,
     ) -> CallEnd:
         sent = {**self._headers(), "Content-Type": "application/json", **(headers or {})}
-        return await self._caller.call(Call("POST", self._base_url + path, sent, body))
+        call = Call("POST", self._base_url + path, sent, body, not_after=not_after)
+        return await self._caller.call(call)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
