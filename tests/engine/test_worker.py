@@ -149,3 +149,23 @@ async def test_a_save_that_was_committed_although_it_failed_is_not_made_twice(
     assert dossier.workflow.state is State.RELEASED
     assert len(dossier.attempts[0].evidence) == 1
     assert [name for name, _ in world.gateway.calls] == ["charge"]
+
+
+async def test_a_worker_that_slept_after_its_claim_tells_metronome_nothing(world: World) -> None:
+    world.billing.script.append("lost_before")
+    await world.receive()
+    await world.work()
+    assert await world.state() is State.PAID
+    world.clock.advance(minutes=1)
+    claim = world.store.claim
+
+    async def slow_claim(**wanted: Any) -> Any:  # the store's own signature
+        claimed = await claim(**wanted)
+        world.clock.advance(seconds=61)
+        return claimed
+
+    world.store.claim = slow_claim  # type: ignore[method-assign]
+    await world.worker().run_once()
+
+    assert len(world.billing.releases) == 1
+    assert world.heard.lost == ["wf"]

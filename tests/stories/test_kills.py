@@ -149,7 +149,9 @@ def test_a_restored_older_database_charges_nobody_again(cast: Players, metronome
     cast.command("workflows", "retry", workflow["workflow_id"], "--as", "me", "--reason", "now")
     metronome.control("faults", on="release", kind="drop_before", times=1000)
     until(lambda: captures(cast).get(workflow["workflow_id"]), "nothing was charged")
-    time.sleep(6)  # one heartbeat: the mark beside the file is now later than the copy's
+    mark = cast.folder / "gate.db.heartbeat"
+    charged_at = mark.read_text()
+    until(lambda: mark.read_text() != charged_at, "no heartbeat followed the charge")
     cast.kill("service")
 
     for name in ("gate.db", "gate.db-wal", "gate.db-shm"):

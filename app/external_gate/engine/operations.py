@@ -223,8 +223,6 @@ class Operations:
     def _resume_charge(self, draft: Draft, *, accept_unknown: bool) -> None:
         if charged_attempt(draft.attempts) is not None:
             raise Refused("money was taken: settle it as paid, or refund it")
-        if charged_attempt(draft.attempts) is not None:
-            raise Refused("money was taken: settle it as paid, or refund it")
         held_reason, attempt = draft.after.held_reason, draft.attempt
         approvals = draft.after.approvals
         if held_reason is HeldReason.SHADOW:

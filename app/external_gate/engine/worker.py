@@ -10,7 +10,6 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.engine.case import Case
 from external_gate.engine.context import Engine
 from external_gate.engine.steps import advance
-from external_gate.stores.store import Dossier
 
 BATCH = 32
 """How many workflows one claim takes at most; a batch costs little more than one."""
@@ -46,11 +45,11 @@ class Worker:
 
     async def run_once(self) -> int:
         """Claim one batch, work on it to the end, and give how many workflows that were."""
-        dossiers = await self._claim()
+        cases = await self._claim()
         async with asyncio.TaskGroup() as group:
-            for dossier in dossiers:
-                group.create_task(self._work(self._take(dossier)))
-        return len(dossiers)
+            for case in cases:
+                group.create_task(self._work(case))
+        return len(cases)
 
     async def run(self) -> None:
         """Work until `drain` is called; trouble with the database is waited out."""
@@ -79,27 +78,27 @@ class Worker:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return True
         try:
-            dossiers = await self._claim(min(free, BATCH))
+            cases = await self._claim(min(free, BATCH))
         except Unavailable:
             return False
         except Exception as error:  # noqa: BLE001 - of this loop too: it must go on
             self._engine.observer.claim_failed(error)
             return False
-        for dossier in dossiers:
-            task = asyncio.create_task(self._work(self._take(dossier)))
+        for case in cases:
+            task = asyncio.create_task(self._work(case))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return bool(dossiers)
+        return bool(cases)
 
-    async def _claim(self, limit: int = BATCH) -> Sequence[Dossier]:
-        return await self._engine.store.claim(
-            owner=self._owner, now=self._engine.clock.now(), lease=self._lease, limit=limit
+    async def _claim(self, limit: int = BATCH) -> Sequence[Case]:
+        """Claim; a lease counts from before the claim, however long its answer took to arrive."""
+        now = self._engine.clock.now()
+        dossiers = await self._engine.store.claim(
+            owner=self._owner, now=now, lease=self._lease, limit=limit
         )
-
-    def _take(self, dossier: Dossier) -> Case:
-        case = Case(self._engine, dossier, self._engine.clock.now() + self._lease)
-        self._cases[dossier.workflow.workflow_id] = case
-        return case
+        cases = [Case(self._engine, dossier, now + self._lease) for dossier in dossiers]
+        self._cases |= {case.workflow.workflow_id: case for case in cases}
+        return cases
 
     async def _work(self, case: Case) -> None:
         """Work on one workflow; an error of ours leaves it to the next claim, never to `failed`."""
