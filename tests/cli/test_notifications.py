@@ -10,7 +10,8 @@ import pytest
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import State
-from external_gate.stores.store import NewNotification, Store, WorkflowFilter
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import NewNotification, WorkflowFilter
 from tests.cli.conftest import Home
 from tests.engine.world import START
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from external_gate.domain.workflow import Facts, State, Workflow
-from external_gate.stores.store import Notification, WorkflowFilter
+from external_gate.stores.store_records import Notification, WorkflowFilter
 from tests.cli.conftest import Home, receiving
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "metronome"

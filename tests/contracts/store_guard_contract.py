@@ -7,7 +7,8 @@ import pytest
 from external_gate.domain.identifiers import InvoiceId
 from external_gate.domain.ledger import Allow, Defer, GuardVerdict, Ledger
 from external_gate.domain.workflow import State
-from external_gate.stores.store import GuardSpoke, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import GuardSpoke
 from tests.contracts.store_samples import (
     DECLINE,
     SUCCESS,

@@ -7,7 +7,8 @@ import pytest
 from external_gate.domain.errors import BadInput, Refused
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor, HeldReason, State
-from external_gate.stores.store import HoldWanted, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import HoldWanted
 from tests.contracts.store_samples import (
     LEASE,
     W1,

@@ -10,7 +10,8 @@ from external_gate.domain.errors import BadInput
 from external_gate.domain.identifiers import InvoiceId, WorkflowId
 from external_gate.domain.ledger import HistoryEntry, IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, State
-from external_gate.stores.store import Receipt, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import Receipt
 from tests.contracts.store_samples import (
     LEASE,
     NOW,

@@ -10,7 +10,8 @@ from external_gate.domain.errors import BadInput, LeaseLost
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.outcome import Unknown
 from external_gate.domain.workflow import State
-from external_gate.stores.store import Dossier, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import Dossier
 from tests.contracts.store_samples import (
     LEASE,
     NOW,

@@ -7,7 +7,8 @@ from external_gate.domain.clock import MILLISECOND
 from external_gate.domain.identifiers import CustomerId, WorkflowId
 from external_gate.domain.ledger import Incident, IncidentKind
 from external_gate.domain.workflow import HeldReason, State
-from external_gate.stores.store import Store, WorkflowFilter
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import WorkflowFilter
 from tests.contracts.store_samples import (
     NOW,
     W1,

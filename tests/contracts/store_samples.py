@@ -21,7 +21,8 @@ from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Answer, Declined, Succeeded
 from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
-from external_gate.stores.store import Change, Dossier, NewNotification, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import Change, Dossier, NewNotification
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=60)

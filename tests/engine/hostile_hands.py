@@ -13,7 +13,7 @@ from external_gate.domain.money import Money
 from external_gate.domain.outcome import Answer, Succeeded
 from external_gate.domain.workflow import State, Workflow
 from external_gate.engine.operations import Person
-from external_gate.stores.store import Change, Dossier
+from external_gate.stores.store_records import Change, Dossier
 from tests.engine.world import World
 
 WF = WorkflowId("wf")

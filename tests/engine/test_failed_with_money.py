@@ -10,7 +10,7 @@ from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Succeeded, UndoPending
 from external_gate.domain.workflow import HeldReason, State, Verdict
-from external_gate.stores.store import Change, Dossier
+from external_gate.stores.store_records import Change, Dossier
 from tests.engine.conftest import MakeWorld
 from tests.engine.hostile_hands import (
     ANN,

@@ -9,7 +9,7 @@ from external_gate.domain.money import Money
 from external_gate.domain.outcome import NotFound
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.guards.rules import GuardRules
-from external_gate.stores.store import Change, Dossier
+from external_gate.stores.store_records import Change, Dossier
 from tests.engine.conftest import MakeWorld
 from tests.engine.hostile_hands import (
     ANN,

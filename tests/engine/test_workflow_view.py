@@ -29,7 +29,7 @@ from external_gate.engine.workflow_view import (
     instant_view,
     workflow_view,
 )
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 from tests.contracts.store_samples import NOW, W1, attempt, evidence, received
 from tests.engine.world import World
 

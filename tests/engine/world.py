@@ -64,7 +64,7 @@ from external_gate.metronome.billing import (
 )
 from external_gate.payers.payer_source import PayerQuestion
 from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Dossier, NewNotification, Recorded
+from external_gate.stores.store_records import Dossier, NewNotification, Recorded
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)

@@ -17,7 +17,7 @@ from external_gate.observe.catalogue import CONTENT_TYPE
 from external_gate.observe.families import MOST_NAMES
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.observer import OUTCOME_NAMES
-from external_gate.stores.store import Counts, Receipt
+from external_gate.stores.store_records import Counts, Receipt
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from external_gate.domain.workflow import HeldReason
 from external_gate.observe.observer import LoggingObserver
-from external_gate.stores.store import Receipt, Recorded
+from external_gate.stores.store_records import Receipt, Recorded
 from tests.observe.conftest import Logged
 from tests.observe.records import ID, SECOND
 

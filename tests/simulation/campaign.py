@@ -52,14 +52,6 @@ class Tally:
             mine.update(theirs)
         self.broken += other.broken
 
-    def line(self) -> str:
-        """Write it in one line."""
-        faults = ", ".join(f"{kind} {count}" for kind, count in self.struck.most_common())
-        return (
-            f"{self.seeds} seeds, {len(self.broken)} broken; "
-            f"{self.struck.total()} faults ({faults}); {self.checks.total()} checks"
-        )
-
 
 def class_of(seed: int) -> str:
     """Give the class of gateway that a seed is run with."""

@@ -19,7 +19,7 @@ from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits
 from external_gate.metronome.billing import ReleaseAnswer
 from external_gate.payers.payer_source import PayerQuestion
-from external_gate.stores.store import Recorded
+from external_gate.stores.store_records import Recorded
 from tests.simulation.gateway_books import GatewayBooks
 from tests.simulation.gateway_edge import GatewayEdge
 from tests.simulation.metronome_books import MetronomeBooks

@@ -8,7 +8,7 @@ from typing import TypeVar
 from external_gate.domain.errors import Refused, Unavailable
 from external_gate.stores import sqlite_marks
 from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Change, Dossier
+from external_gate.stores.store_records import Change, Dossier
 from tests.simulation.database import BEAT_SECONDS, Stage
 from tests.simulation.process import Process
 from tests.simulation.world import World

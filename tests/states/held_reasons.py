@@ -10,7 +10,7 @@ from external_gate.domain.workflow import HeldReason, State
 from external_gate.guards.rules import GuardRules
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits, http_date, sign
-from external_gate.stores.store import Recorded
+from external_gate.stores.store_records import Recorded
 from tests.states import metronome_events as told
 from tests.states import situations as at
 from tests.states.bench import WF, Bench

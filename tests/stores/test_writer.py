@@ -12,7 +12,7 @@ from external_gate.domain.errors import LeaseLost, Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import State
 from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Recorded
+from external_gate.stores.store_records import Recorded
 from external_gate.stores.writer import MOST_JOBS, Writer
 from tests.contracts.store_samples import (
     SUCCESS,

@@ -18,7 +18,8 @@ from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import GatewaySettings, Settings
 from external_gate.settings.model import GuardsSettings
 from external_gate.stores.sqlite_checkup import Findings, examine
-from external_gate.stores.store import Counts, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import Counts
 
 MEBIBYTE = 1024 * 1024
 

@@ -15,7 +15,7 @@ import click
 from external_gate.cli.demo_stage import Json, Stage
 from external_gate.domain.errors import GateError
 from external_gate.domain.workflow import State
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 
 @dataclass

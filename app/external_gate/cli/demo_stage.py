@@ -21,7 +21,7 @@ from external_gate.gateways.sandbox import charges_by_workflow
 from external_gate.outbound.calls import Answered, Call, Timeouts
 from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 SECRET = "demo-webhook-secret"  # noqa: S105 - both ends of it live in this demo
 TOKEN = "demo-token"  # noqa: S105 - as above

@@ -15,7 +15,8 @@ from external_gate.cli.person_options import person, person_options
 from external_gate.cli.showing import as_json, painted, pasteable, safe, table
 from external_gate.domain.errors import BadInput, Refused
 from external_gate.engine.workflow_view import View, instant_view
-from external_gate.stores.store import Notification, Receipt, Recorded, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import Notification, Receipt, Recorded
 
 PAGE = 200
 """Rows read at once; each carries its body, of up to 256 KiB."""

@@ -14,7 +14,7 @@ from external_gate.domain.ledger import HistoryEntry, Incident, Release
 from external_gate.domain.workflow import State, Workflow
 from external_gate.engine.advice import offered, what_next
 from external_gate.engine.workflow_view import View, answer_view
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from external_gate.cli.workflow_text import WholeStory, workflow_lines
 from external_gate.domain.identifiers import CustomerId, WorkflowId
 from external_gate.domain.workflow import HeldReason, State, Workflow
 from external_gate.engine.workflow_view import View, dossier_view, workflow_view
-from external_gate.stores.store import Store, WorkflowFilter
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import WorkflowFilter
 
 PAGE = 500
 """Rows read at once: enough to make the round trips not matter."""

@@ -6,7 +6,7 @@ from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import HeldReason, State, Workflow
 from external_gate.engine.undone import was_given_back
 from external_gate.observe.cures import CURES
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 _ON_ITS_OWN: Mapping[State, str] = {
     State.RECEIVED: "a worker reads the invoice and finds the payer",

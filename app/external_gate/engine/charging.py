@@ -32,7 +32,7 @@ from external_gate.engine.weighing import (
     weigh,
 )
 from external_gate.guards.rules import Intended, judge
-from external_gate.stores.store import GuardSpoke, UnreadEvidence
+from external_gate.stores.store_records import GuardSpoke, UnreadEvidence
 
 SEND_WITHIN = timedelta(seconds=5)
 """How long after its intent was saved a charge may leave; after a crash, absence can be believed

@@ -16,7 +16,7 @@ from external_gate.domain.ledger import (
     Release,
 )
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict, Workflow, check_move
-from external_gate.stores.store import Change, Dossier
+from external_gate.stores.store_records import Change, Dossier
 
 
 class Draft:

@@ -23,7 +23,7 @@ from external_gate.engine.recalling import accepted
 from external_gate.engine.undone import charged_attempt
 from external_gate.engine.weighing import standing_in, weigh
 from external_gate.guards.rules import Approval
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 LEASE = timedelta(seconds=30)
 """How long a person's command may hold a workflow: it only reads and saves once."""

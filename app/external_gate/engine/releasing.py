@@ -13,7 +13,7 @@ from external_gate.engine.reading_back import Proof, read_back
 from external_gate.engine.undone import charged_attempt
 from external_gate.engine.weighing import weigh
 from external_gate.metronome.billing import ReleaseAnswer, ReleaseResult
-from external_gate.stores.store import UnreadEvidence
+from external_gate.stores.store_records import UnreadEvidence
 
 CONFLICT_PATIENCE = timedelta(minutes=10)
 """How long a 409 is taken for our own earlier call still being worked on."""

@@ -7,7 +7,7 @@ from external_gate.domain.errors import Broken, LeaseLost
 from external_gate.domain.workflow import ENDED, HeldReason, State
 from external_gate.engine import charging, looking, refunding, releasing
 from external_gate.engine.case import Case
-from external_gate.stores.store import HoldWanted, UnreadEvidence
+from external_gate.stores.store_records import HoldWanted, UnreadEvidence
 
 Step = Callable[[Case], Awaitable[None]]
 

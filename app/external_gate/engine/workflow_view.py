@@ -27,7 +27,7 @@ from external_gate.domain.outcome import (
 )
 from external_gate.domain.workflow import Workflow
 from external_gate.engine.advice import what_next
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 View = dict[str, object]
 """What JSON can say."""

@@ -13,7 +13,8 @@ from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workf
 from external_gate.intake import envelope, signature
 from external_gate.intake.envelope import Envelope
 from external_gate.intake.signature import AgeLimits, Freshness, SignatureRefused, Verified
-from external_gate.stores.store import NewNotification, Recorded, Store
+from external_gate.stores.store import Store
+from external_gate.stores.store_records import NewNotification, Recorded
 
 
 class IntakeObserver(Protocol):

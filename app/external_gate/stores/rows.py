@@ -12,7 +12,7 @@ from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, 
 from external_gate.domain.money import Money
 from external_gate.domain.workflow import Facts, HeldReason, State, Verdict, Workflow
 from external_gate.stores.documents import write_json
-from external_gate.stores.store import NewNotification, Notification
+from external_gate.stores.store_records import NewNotification, Notification
 
 Value = str | int | bytes | None
 Row = Mapping[str, Any]

@@ -39,7 +39,7 @@ from external_gate.stores.sqlite_connection import (
     open_to_write,
 )
 from external_gate.stores.sqlite_faults import translate
-from external_gate.stores.store import (
+from external_gate.stores.store_records import (
     Change,
     Counts,
     Dossier,

@@ -13,7 +13,7 @@ from external_gate.stores.documents import write_json
 from external_gate.stores.ledger_rows import history_from, incident_from, release_from
 from external_gate.stores.rows import Row, facts_from, workflow_from
 from external_gate.stores.sqlite_connection import select, select_one
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 _WORKFLOW = "SELECT * FROM workflows WHERE workflow_id = ?"
 

@@ -18,7 +18,7 @@ from external_gate.stores.rows import (
 from external_gate.stores.sqlite_connection import select_one
 from external_gate.stores.sqlite_dossiers import read_row
 from external_gate.stores.sqlite_ledger import add_history, add_incident
-from external_gate.stores.store import NewNotification, Receipt, Recorded
+from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.stores.store_rules import (
     CONFLICTED,
     beginning,

@@ -13,7 +13,7 @@ from external_gate.domain.workflow import Workflow
 from external_gate.stores.rows import milliseconds, workflow_from
 from external_gate.stores.sqlite_connection import select
 from external_gate.stores.sqlite_dossiers import dossiers_of, read_row
-from external_gate.stores.store import Dossier
+from external_gate.stores.store_records import Dossier
 
 # A lease that still runs lies in the future (a CHECK keeps it so), hence outside of this range.
 CLAIMABLE = """

@@ -9,7 +9,7 @@ from external_gate.domain.workflow import ENDED, HeldReason, State, Workflow
 from external_gate.stores.documents import write_json
 from external_gate.stores.rows import Value, notification_from, workflow_from
 from external_gate.stores.sqlite_connection import select, select_one
-from external_gate.stores.store import Counts, Notification, WorkflowFilter
+from external_gate.stores.store_records import Counts, Notification, WorkflowFilter
 
 UNFINISHED = "state NOT IN ('released', 'cancelled', 'refunded')"
 """Word for word as in the partial index, or the planner does not see that it may use it."""

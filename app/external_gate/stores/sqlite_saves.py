@@ -15,7 +15,7 @@ from external_gate.stores.rows import Row, milliseconds, workflow_from, workflow
 from external_gate.stores.sqlite_dossiers import dossiers_of, read_row
 from external_gate.stores.sqlite_evidence import append_evidence, newest_evidence, whose
 from external_gate.stores.sqlite_ledger import add_history, add_incident, read_ledger
-from external_gate.stores.store import Change, Dossier, GuardSpoke, UnreadEvidence
+from external_gate.stores.store_records import Change, Dossier, GuardSpoke, UnreadEvidence
 from external_gate.stores.store_rules import (
     check_hold,
     check_path,

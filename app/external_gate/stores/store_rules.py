@@ -8,7 +8,7 @@ from external_gate.domain.errors import Broken
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.money import bare_currency
 from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
-from external_gate.stores.store import Change, HoldWanted
+from external_gate.stores.store_records import Change, HoldWanted
 
 RECORDED = "recorded"
 CONFLICTED = "conflicting_notification"

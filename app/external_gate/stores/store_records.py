@@ -1,0 +1,161 @@
+"""What goes into a store and what comes out: the records of its contract."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from external_gate.domain.errors import Refused
+from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
+from external_gate.domain.ledger import (
+    GuardVerdict,
+    HistoryEntry,
+    Incident,
+    IncidentKind,
+    Ledger,
+    Release,
+)
+from external_gate.domain.workflow import HeldReason, State, Workflow
+
+
+class Receipt(StrEnum):
+    """What became of a notification; pinned, it is the answer to Metronome."""
+
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotification:
+    """One validly signed delivery from Metronome, as it arrived."""
+
+    notification_id: str
+    type: str
+    digest: str
+    """SHA-256 of the body, in hex."""
+    body: bytes
+    signed_at: datetime
+    received_at: datetime
+    concerns_us: bool
+    """Whether it is a `payment_gate.*`; all others are kept and ignored."""
+    flaw: str | None = None
+    """Why the body was not understood; None when it was."""
+    workflow: Workflow | None = None
+    """The workflow that it begins, `received` or `held`; None when it begins none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A kept notification."""
+
+    number: int
+    notification_id: str
+    type: str
+    digest: str
+    body: bytes
+    signed_at: datetime
+    received_at: datetime
+    deliveries: int
+    flaw: str | None
+    workflow_id: WorkflowId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a store made of a notification, after commit."""
+
+    receipt: Receipt
+    number: int
+    workflow_id: WorkflowId | None = None
+    conflict: bool = False
+    """Whether it brought other facts for a known workflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything that a decision about one workflow may rest on, read at one instant."""
+
+    workflow: Workflow
+    attempts: tuple[Attempt, ...] = ()
+    """In order of their numbers, each with its evidence."""
+    releases: tuple[Release, ...] = ()
+    newest_evidence: int = 0
+    """The number of the newest evidence of any attempt."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """Give the attempt that is not closed; there is at most one."""
+        return next((a for a in reversed(self.attempts) if not a.closed), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One save: moves of one workflow with everything that belongs to them, in one transaction.
+
+    `evidence` is appended in any case, also when the fence is lost: a worker that lost its lease
+    cannot move the workflow but cannot lose the proof either. Only evidence of an attempt that this
+    very change begins comes and goes with the change.
+    """
+
+    fence: int
+    """The number given at the claim; the save fails when it is no longer the newest."""
+    after: Workflow
+    """The workflow as it shall stand; its fence is ignored."""
+    newest_evidence: int
+    """The newest evidence this decision has read; the save fails when there is newer."""
+    history: tuple[HistoryEntry, ...] = ()
+    """Tells every move, from the state that is stored to that of `after`; else `Broken` (P8)."""
+    evidence: tuple[tuple[AttemptKey, Evidence], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    """Attempts to insert or update, by workflow and number; their `evidence` is not written."""
+    releases: tuple[Release, ...] = ()
+    """Releases to insert or update, by workflow, verdict and generation."""
+    incidents: tuple[Incident, ...] = ()
+    give_back: bool = False
+    """Whether the lease ends with this save."""
+    judge: Callable[[Ledger], GuardVerdict] | None = None
+    """Guards, asked inside the transaction; anything but `Allow` raises `GuardSpoke`."""
+
+
+class UnreadEvidence(Refused):
+    """Evidence arrived that the decision had not read: read again and decide again."""
+
+
+class HoldWanted(Refused):
+    """A hold was asked for meanwhile, and the change would have sent a charge."""
+
+
+class GuardSpoke(Refused):
+    """A guard did not allow the charge; nothing but evidence was saved."""
+
+    def __init__(self, verdict: GuardVerdict) -> None:
+        super().__init__(f"a guard spoke: {verdict}")
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowFilter:
+    """Which workflows to list; every field narrows."""
+
+    states: frozenset[State] = frozenset()
+    held_reasons: frozenset[HeldReason] = frozenset()
+    customer_id: CustomerId | None = None
+    since: datetime | None = None
+    with_incidents: bool = False
+    limit: int = 100
+    before: tuple[datetime, WorkflowId] | None = None
+    """The last row of the previous page: newest first by `received_at`, then by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The numbers that operators watch."""
+
+    by_state: Mapping[State, int] = field(default_factory=dict)
+    """Unfinished states only; ended workflows are not counted again and again."""
+    oldest_by_state: Mapping[State, datetime] = field(default_factory=dict)
+    """When the oldest workflow in each of these states was received."""
+    held: Mapping[HeldReason, int] = field(default_factory=dict)
+    incidents: Mapping[IncidentKind, int] = field(default_factory=dict)
