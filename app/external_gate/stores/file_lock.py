@@ -1,11 +1,15 @@
 """The lock of a serving process: one of them per SQLite file."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
 
 from external_gate.domain.errors import Broken, Unavailable
+
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Wrong set-up: waiting would not mend it."""
 
 
 class FileLock:
@@ -21,12 +25,16 @@ class FileLock:
     def acquire(self) -> None:
         """Take the lock, or say who has it.
 
-        Raises `Broken` while another process has it, `Unavailable` when the file cannot be written.
+        Raises `Broken` while another process has it and when this user may not write the file,
+        `Unavailable` for other trouble with the disk.
         """
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise Unavailable(f"{self._path} cannot be opened: {error.strerror}") from error
+            told = f"{self._path} cannot be opened to be written ({error.strerror})"
+            if error.errno in _NOT_WRITABLE:
+                raise Broken(f"{told}: let this user write the database's directory") from error
+            raise Unavailable(f"{told}: look at its disk") from error
         try:
             self._take(descriptor)
         except BaseException:

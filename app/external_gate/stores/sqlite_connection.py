@@ -100,6 +100,19 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def prove_writable(connection: sqlite3.Connection) -> None:
+    """Begin to write, and change nothing: SQLite opens a read-only file without a word.
+
+    Another process's lock proves nothing. Raises SQLite's own errors.
+    """
+    try:
+        # Not `immediate`: on a read-only file that begins a transaction that reads.
+        connection.execute("UPDATE meta SET value = value WHERE FALSE")
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+
+
 def _write_ahead(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:
     # The switch from a fresh file does not wait for the lock of another process that switches at
     # the same moment, whatever the busy timeout: it fails at once (seen with SQLite 3.40).

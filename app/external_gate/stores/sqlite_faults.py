@@ -44,9 +44,29 @@ def translate(error: Exception, path: Path) -> Exception:
     return fault
 
 
+def translate_at_start(error: sqlite3.Error, path: Path) -> Exception:
+    """Give our error for what kept a service from opening its database.
+
+    Then a database that this user may not write is wrong set-up: waiting would not mend it.
+    """
+    if _primary_code(error) not in _NOT_WRITABLE:
+        return translate(error, path)
+    return Broken(
+        f"database {path}: this user cannot write it, or make files beside it: "
+        f"mend the permissions or the mount, then start again ({error})"
+    )
+
+
+_NOT_WRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # The low byte; the rest says more than anybody here can use.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 def _meaning(error: sqlite3.Error) -> tuple[type[GateError], str]:
-    # The low byte is the primary code; the rest says more than anybody here can use.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _primary_code(error)
     if code in _CURES:
         return _CURES[code]
     if isinstance(error, sqlite3.OperationalError):

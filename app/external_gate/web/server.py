@@ -1,5 +1,11 @@
-"""The listener: uvicorn without signals of its own, because the process drains in its own order."""
+"""The listener: uvicorn that drains in the process' own order, and is patient with nobody for ever.
 
+uvicorn alone has no limit on connections that never finish their headers, nor on ones that never
+read; see `open_connections`.
+"""
+
+import asyncio
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +14,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from external_gate.domain.errors import Broken
+from external_gate.observe import events
+from external_gate.settings.model import ServerSettings
+from external_gate.web.open_connections import OpenConnections
+from external_gate.web.wary_protocol import WaryProtocol
 
 LARGEST_HEADERS_BYTES = 32 * 1024
 """More than any sender of ours needs; uvicorn would take twice as much."""
@@ -15,16 +25,53 @@ LARGEST_HEADERS_BYTES = 32 * 1024
 BACKLOG = 2048
 """Connections that may wait to be accepted, for a burst after an outage of Metronome's."""
 
+RECEIVE_BUFFER_BYTES = 16 * 1024
+"""What the system keeps of a connection before we read it. It bounds the memory of many, and how
+long one can keep the others waiting: what arrives at once is also read and parsed at once."""
+
+ACCEPTED_AT_ONCE = 16
+"""Connections taken in before the others are read again: a crowd that is taken in all at once would
+push out a sender whose request has arrived but was not read yet."""
+
 CONNECTIONS_END_WITHIN_SECONDS = 15
 """How long open requests may take to end once the listener is closed."""
 
+FILES_KEPT_FREE = 200
+"""Of those that the system lets us open: for the store, the log, and the calls to Metronome and
+gateways at the usual concurrency. A listener that took them all would stop the charging too."""
+
+FEWEST_CONNECTIONS = 16
+"""Where the system allows hardly any files: better to fail at times than to receive nothing."""
+
+TELL_EVERY_TICKS = 100
+"""uvicorn ticks ten times a second; an attack is worth a line every ten seconds, not more."""
+
 
 class DrainingServer(uvicorn.Server):
-    """Leaves signals to the process.
+    """Leaves signals to the process, and closes connections that only stand about.
 
     uvicorn alone closes the listener the instant SIGTERM arrives, before any load balancer has
     noticed, and ends the process before charges in flight are saved.
     """
+
+    def __init__(self, config: uvicorn.Config, connections: OpenConnections) -> None:
+        super().__init__(config)
+        self._open_connections = connections
+        # Every connection of uvicorn's enters and leaves by this set, whatever parses it.
+        self.server_state.connections = connections  # type: ignore[assignment]  # it is a set to uvicorn
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept; the queue at the listener stays as long as `listen` made it."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio has one number for the queue and for a turn's share
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the connections; uvicorn calls it ten times a second."""
+        self._open_connections.sweep(asyncio.get_running_loop().time())
+        if counter % TELL_EVERY_TICKS == 0 and (closed := self._open_connections.taken_closed()):
+            events.log().warning(events.CONNECTIONS_CLOSED, **closed)
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -32,18 +79,36 @@ class DrainingServer(uvicorn.Server):
         yield
 
 
-def make_server(app: ASGIApp) -> DrainingServer:
-    """Make a server that is not started yet; its sockets come from `listen`."""
+def make_server(app: ASGIApp, knobs: ServerSettings | None = None) -> DrainingServer:
+    """Make a server that is not started yet; its sockets come from `listen`.
+
+    Without `knobs` it has the default limits.
+    """
+    knobs = knobs or ServerSettings()
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,  # one line per step is enough, and the access log costs a third of them
         lifespan="off",
+        http=WaryProtocol,
+        ws="none",
+        backlog=ACCEPTED_AT_ONCE,
         server_header=False,
         h11_max_incomplete_event_size=LARGEST_HEADERS_BYTES,
         timeout_graceful_shutdown=CONNECTIONS_END_WITHIN_SECONDS,
     )
-    return DrainingServer(config)
+    connections = OpenConnections(
+        most=fitting(knobs.max_connections), patience_seconds=knobs.header_timeout_seconds
+    )
+    return DrainingServer(config, connections)
+
+
+def fitting(most_connections: int) -> int:
+    """Give how many connections fit beside our own files into what the system lets us open."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if open_files == resource.RLIM_INFINITY:
+        return most_connections
+    return min(most_connections, max(FEWEST_CONNECTIONS, open_files - FILES_KEPT_FREE))
 
 
 @contextmanager
@@ -52,6 +117,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         try:
             listener.bind((host, port))
             listener.listen(BACKLOG)
