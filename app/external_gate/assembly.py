@@ -20,12 +20,14 @@ from external_gate.engine.worker import Worker
 from external_gate.gateways import registry
 from external_gate.gateways.gateway import Gateway, Surroundings
 from external_gate.guards.rules import GuardRules
+from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits
 from external_gate.metronome.client import MetronomeClient
 from external_gate.observe.metrics import Metrics
+from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
-from external_gate.outbound.calls import Timeouts
+from external_gate.outbound.calls import Caller, Timeouts
 from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.payers.payer_source import PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
@@ -58,6 +60,7 @@ class Service:
     store: Store
     engine: Engine
     receiver: Receiver
+    notice_receiver: NoticeReceiver
     operations: Operations
     metrics: Metrics
     observer: LoggingObserver
@@ -155,6 +158,9 @@ def make_service(
         store=store,
         engine=engine,
         receiver=_make_receiver(settings, store, clock, observer),
+        notice_receiver=NoticeReceiver(
+            store, engine.gateways, clock, LoggingNoticeObserver(metrics)
+        ),
         operations=Operations(engine),
         metrics=metrics,
         observer=observer,
@@ -173,7 +179,7 @@ class _PayerTable:
         return await self.store.payer(customer_id)
 
 
-def make_gateways(settings: Settings, caller: HttpxCaller, clock: Clock) -> Mapping[str, Gateway]:
+def make_gateways(settings: Settings, caller: Caller, clock: Clock) -> Mapping[str, Gateway]:
     """Make every configured gateway, by its name in the configuration.
 
     Raises `Broken` for one whose calls may outlast the lease or the drain: whoever takes over must
@@ -226,11 +232,11 @@ def secrets_of(settings: Settings) -> list[str]:
     found += [settings.payers.secret, settings.notices.secret]
     plain = [secret.get_secret_value() for secret in found]
     for gateway in settings.gateways.values():
-        plain += [
-            value
-            for key, value in gateway.settings.items()
-            if isinstance(value, str) and any(word in key for word in _SECRET_WORDS)
-        ]
+        for key, value in gateway.settings.items():
+            # One, or a list of them, such as those that are being rotated out.
+            texts = value if isinstance(value, list | tuple) else [value]
+            if any(word in key for word in _SECRET_WORDS):
+                plain += [text for text in texts if isinstance(text, str)]
     return [secret for secret in plain if secret]
 
 
