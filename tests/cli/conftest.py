@@ -20,6 +20,7 @@ from external_gate.domain.charge import Capabilities
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
 from external_gate.web.app import create_app
+from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
@@ -134,7 +135,13 @@ def receiving(home: Home) -> Iterator[int]:
             webhook = MetronomeWebhook(
                 service.receiver, body_limit_bytes=4096, body_timeout_seconds=5, wake=lambda: None
             )
-            server = make_server(create_app(webhook, health))
+            gateway_webhook = GatewayWebhook(
+                service.notice_receiver,
+                body_limit_bytes=4096,
+                body_timeout_seconds=5,
+                wake=lambda: None,
+            )
+            server = make_server(create_app(webhook, gateway_webhook, health))
             with listen("127.0.0.1", 0) as listener:
                 started.put((server, listener.getsockname()[1]))
                 await server.serve(sockets=[listener])

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.identifiers import AttemptKey, WorkflowId
+from external_gate.domain.outcome import Declined, Outcome
 from external_gate.domain.workflow import State
 from external_gate.stores.store import Store
-from external_gate.stores.store_records import NewNotification, WorkflowFilter
+from external_gate.stores.store_records import NewNotice, NewNotification, WorkflowFilter
 from tests.cli.conftest import Home
+from tests.contracts.store_samples import charging, key_of
 from tests.engine.world import START
 
 SAMPLE = Path(__file__).parent.parent / "samples/metronome/payment_gate.external_initiate.json"
@@ -41,6 +43,49 @@ def keep(home: Home, *notifications: NewNotification) -> None:
             await store.record(each)
 
     home.with_store(record)
+
+
+def told(event_id: str, key: str, outcome: Outcome | None = None) -> NewNotice:
+    """Give a notice of a gateway about somebody's charge."""
+    return NewNotice("main", event_id, AttemptKey(key), outcome, outcome is not None, START)
+
+
+def test_list_of_gateways_shows_what_was_understood(home: Home) -> None:
+    home.with_store(
+        lambda store: store.record_notices(
+            [told("evt-1", "k" * 20), told("evt\x1b[2J", "x" * 20, Declined())]
+        )
+    )
+
+    header, *rows = home.run("notifications", "list", "--gateways").stdout.splitlines()
+    as_json = json.loads(home.run("notifications", "list", "--gateways", "--json").stdout)
+
+    assert header.split()[:4] == ["NUMBER", "GATEWAY", "SAYS", "FINAL"]
+    assert [row.split()[0] for row in rows] == ["2", "1"]
+    assert "\\x1b[2J" in rows[0]
+    assert [(row["event_id"], row["claim"]) for row in as_json][1] == ("evt-1", None)
+    assert as_json[0]["claim"]["answer"] == "declined"
+
+
+def test_list_of_unmatched_pages_and_leaves_out_what_belongs_to_somebody(home: Home) -> None:
+    async def keep_both(store: Store) -> None:
+        await charging(store)
+        await store.record_notices([told("ours", key_of()), told("nobodys", "x" * 20)])
+
+    home.with_store(keep_both)
+
+    everything = home.run("notifications", "list", "--gateways", "--limit", "1")
+    unmatched = home.run("notifications", "list", "--unmatched", "--json")
+    older = home.run("notifications", "list", "--gateways", "--before", "2", "--json")
+
+    assert everything.stdout.splitlines()[1].endswith("nobodys")
+    assert "--before 2" in everything.stderr
+    assert [row["event_id"] for row in json.loads(unmatched.stdout)] == ["nobodys"]
+    assert [row["event_id"] for row in json.loads(older.stdout)] == ["ours"]
+
+
+def test_flawed_is_about_metronomes_alone(home: Home) -> None:
+    assert home.run("notifications", "list", "--gateways", "--flawed").exit_code == 2
 
 
 def test_list_shows_the_newest_first(home: Home) -> None:

@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import State, Workflow
 from tests.cli.conftest import Home
+from tests.engine.hostile_hands import late_success, tell
 from tests.engine.world import NOTHING, World
 
 WF = WorkflowId("wf")
@@ -93,6 +95,7 @@ def test_name_comes_from_the_environment_or_has_to_be_given(home: Home) -> None:
         ["settle", "wf", "paid", "--yes", *WHY],
         ["settle", "wf", "paid", "--evidence", " ", "--yes", *WHY],
         ["refund", "wf", "--yes"],
+        ["refund", "wf", "--by-hand", "--evidence", " ", "--yes", *WHY],
     ],
 )
 def test_wrong_use_ends_with_2_and_changes_nothing(home: Home, wrong: list[str]) -> None:
@@ -203,8 +206,67 @@ def test_refund_gives_back_what_was_taken(home: Home) -> None:
     assert "give the money back" in result.stderr
 
 
+def test_refund_by_hand_is_recorded_with_its_evidence(home: Home) -> None:
+    home.live(wrong_amount)
+
+    result = home.run("workflows", "refund", "wf", "--by-hand", *FOR_GOOD, "--as", "grace")
+
+    assert (result.exit_code, result.stdout) == (0, "workflow wf is refunding\n")
+    assert "Metronome" in result.stderr
+    recorded = next(entry for entry in history_of(home) if entry.event == "refunded_by_hand")
+    assert (recorded.who, recorded.reason) == ("grace", "ch_9")
+
+
+def test_refund_by_hand_can_need_a_second_person(home: Home) -> None:
+    home.live(wrong_amount)
+    home.configure(more="[operators]\nsecond_person = true")
+    refund = ("workflows", "refund", "wf", "--by-hand", *FOR_GOOD)
+
+    first = home.run(*refund, "--as", "ada")
+    assert (first.exit_code, first.stdout) == (0, "workflow wf is held (proof_mismatch)\n")
+    assert "a second person" in first.stderr
+    second = home.run(*refund, "--as", "grace")
+
+    assert second.stdout == "workflow wf is refunding\n"
+
+
+def test_refund_by_hand_of_one_of_two_charges_says_that_another_stands(home: Home) -> None:
+    async def both_attempts_took_money(world: World) -> None:
+        world.gateway.script.extend(["soft", "ok"])
+        world.billing.script.append("refused")
+        schedule = replace(world.engine.policy, soft_decline_schedule=(timedelta(minutes=1),))
+        world.engine = replace(world.engine, policy=schedule)
+        await world.receive()
+        await world.work_through(hours=1)
+        await tell(world, late_success(charge_id="ch_1"))
+        await world.work()
+
+    home.live(both_attempts_took_money)
+
+    result = home.run("workflows", "refund", "wf", "--by-hand", *FOR_GOOD)
+
+    assert (result.exit_code, result.stdout) == (0, "workflow wf is held (release_refused)\n")
+    assert "another attempt keeps money" in result.stderr
+
+
+@pytest.mark.parametrize("missing", [["--by-hand"], ["--evidence", "re_1"]])
+def test_by_hand_and_evidence_go_together(home: Home, missing: list[str]) -> None:
+    home.live(wrong_amount)
+
+    result = home.run("workflows", "refund", "wf", *missing, "--yes", *WHY)
+
+    assert result.exit_code == 2
+    assert "go together" in result.stderr
+    assert workflow_of(home).state is State.HELD
+
+
 @pytest.mark.parametrize(
-    "act", [("refund", "wf", *WHY), ("settle", "wf", "paid", "--evidence", "ch_1", *WHY)]
+    "act",
+    [
+        ("refund", "wf", *WHY),
+        ("refund", "wf", "--by-hand", "--evidence", "re_1", *WHY),
+        ("settle", "wf", "paid", "--evidence", "ch_1", *WHY),
+    ],
 )
 def test_what_cannot_be_taken_back_needs_yes_where_nobody_can_be_asked(
     home: Home, act: tuple[str, ...]

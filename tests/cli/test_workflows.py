@@ -8,8 +8,10 @@ import pytest
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.outcome import Pending
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.store import Store
+from external_gate.stores.store_records import NewNotice
 from tests.cli.conftest import Home
 from tests.contracts.store_samples import begun
 from tests.engine.world import START, World
@@ -219,3 +221,31 @@ def test_held_workflow_of_every_reason_can_be_listed(home: Home) -> None:
         assert reason.value in offered.replace("\n", "").replace(" ", "")
     for state in State:
         assert state.value in offered
+
+
+async def pending_with_a_notice(world: World) -> None:
+    """A charge that waits for the customer, and a gateway that told of it."""
+    address = "https://bank.example/act"
+    world.gateway.script.append("pending")
+    world.gateway.lookups.extend([Pending("ch_1", needs_customer=True, action_url=address)] * 9)
+    await world.receive()
+    await world.work()
+    key = (await world.dossier()).attempts[0].charge.attempt_key
+    notice = NewNotice("main", "evt-1", key, None, False, world.clock.now())
+    await world.store.record_notices([notice, notice])
+    await world.work()
+
+
+def test_show_tells_where_the_customer_can_pay_and_what_the_gateway_told(home: Home) -> None:
+    home.live(pending_with_a_notice)
+
+    shown = home.run("workflows", "show", "wf").stdout
+    told = json.loads(home.run("workflows", "show", "wf", "--json").stdout)
+
+    assert "https://bank.example/act" in shown
+    assert "main evt-1: look again, 2 times" in shown
+    assert "look_asked" in shown
+    assert told["action_url"] == "https://bank.example/act"
+    [notice] = told["gateway_notices"]
+    assert (notice["event_id"], notice["deliveries"], notice["claim"]) == ("evt-1", 2, None)
+    assert shown.count("https://bank.example/act") == 1

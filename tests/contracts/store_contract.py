@@ -6,6 +6,8 @@ from tests.contracts.store_hold_contract import HoldContract
 from tests.contracts.store_intake_contract import IntakeContract
 from tests.contracts.store_lease_contract import LeaseContract
 from tests.contracts.store_list_contract import ListContract, MarkContract
+from tests.contracts.store_look_contract import LookContract
+from tests.contracts.store_notice_contract import NoticeContract
 from tests.contracts.store_save_contract import SaveContract
 
 
@@ -15,6 +17,8 @@ class StoreContract(
     SaveContract,
     HoldContract,
     AttemptContract,
+    NoticeContract,
+    LookContract,
     GuardContract,
     ListContract,
     MarkContract,

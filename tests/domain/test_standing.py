@@ -318,6 +318,27 @@ def test_decline_of_another_send_does_not_contradict_the_charge() -> None:
     assert isinstance(standing(*pieces, sends=2, capabilities=KEYLESS), Taken)
 
 
+@pytest.mark.parametrize("capabilities", [pytest.param(STRONG, id="every answer"), *WEAK])
+def test_charge_that_was_taken_back_is_not_released(capabilities: Capabilities) -> None:
+    """Also where a decline does not settle every send: it speaks of the very charge."""
+    reversal = told(replace(NO, charge_id="ch_1"))
+
+    found = standing(sent(1, LOST), sent(2, PROOF), reversal, sends=2, capabilities=capabilities)
+
+    assert isinstance(found, Contradicted)
+
+
+@pytest.mark.parametrize("capabilities", WEAK)
+def test_decline_before_its_capture_or_of_another_charge_takes_nothing_back(
+    capabilities: Capabilities,
+) -> None:
+    late = sent(1, LOST), told(replace(NO, charge_id="ch_1")), sent(2, PROOF)
+    other = sent(1, LOST), sent(2, PROOF), told(replace(NO, charge_id="ch_2"))
+
+    assert isinstance(standing(*late, sends=2, capabilities=capabilities), Taken)
+    assert isinstance(standing(*other, sends=2, capabilities=capabilities), Taken)
+
+
 # --- Absence ----------------------------------------------------------------------------------
 
 

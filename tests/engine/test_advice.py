@@ -13,6 +13,7 @@ from external_gate.engine.operations import Operations, Person
 from external_gate.guards.rules import GuardRules
 from tests.contracts.store_samples import received
 from tests.engine.conftest import MakeWorld
+from tests.engine.hostile_hands import late_success, tell
 from tests.engine.world import World
 
 WF = WorkflowId("wf")
@@ -75,9 +76,9 @@ async def held_by_a_person(world: World) -> None:
 STORIES: dict[HeldReason, tuple[Story, tuple[str, ...]]] = {
     HeldReason.NO_PAYER: (without_payer, ("retry", "settle paid", "settle failed")),
     HeldReason.APPROVAL: (above_the_limit, ("approve", "settle paid", "settle failed")),
-    HeldReason.PROOF_MISMATCH: (wrong_amount, ("settle paid", "refund")),
+    HeldReason.PROOF_MISMATCH: (wrong_amount, ("settle paid", "refund", "refund --by-hand")),
     HeldReason.MISCONFIGURED: (refused_by_the_gateway, ("retry", "settle paid", "settle failed")),
-    HeldReason.RELEASE_REFUSED: (release_refused, ("retry", "refund")),
+    HeldReason.RELEASE_REFUSED: (release_refused, ("retry", "refund", "refund --by-hand")),
     HeldReason.OPERATOR: (held_by_a_person, ("retry", "settle paid", "settle failed")),
 }
 
@@ -111,9 +112,22 @@ async def _acting(operations: Operations, act: str) -> State:
     verb, _, verdict = act.partition(" ")
     if verb == "settle":
         done = await operations.settle(WF, Verdict(verdict), ADA, evidence="a statement")
+    elif verdict == "--by-hand":
+        done = await operations.refund_by_hand(WF, ADA, evidence="a statement")
     else:
         done = await getattr(operations, verb)(WF, ADA)
     return done.state
+
+
+async def test_retry_is_not_offered_where_failed_would_be_wrong(world: World) -> None:
+    world.gateway.script.append("hard")
+    world.billing.script.append("refused")
+    await world.receive()
+    await world.work()
+    await tell(world, late_success())
+    await world.work()
+
+    assert tuple(offered(await world.dossier())) == ("refund", "refund --by-hand")
 
 
 async def test_nothing_is_offered_at_the_end_and_only_a_hold_on_the_way(world: World) -> None:

@@ -3,9 +3,10 @@
 As a process of its own: `python tests/gateways/host.py --books FILE [--port 0] [--secret whsec_…]`
 prints one line, `listening on http://127.0.0.1:PORT/charges`. Its books survive `kill -9`.
 
-Payment methods: pm_ok, pm_decline_soft, pm_decline_hard, pm_pending, pm_action (needs the
-customer), pm_rejected, pm_wrong_amount (takes one minor unit too much), pm_running (runs until told
-to finish), and `pm_` with a fault, which then happens at the first charge of each key.
+Payment methods: pm_ok, pm_decline_soft, pm_decline_hard, pm_pending, pm_pending_slow (asks not to
+be asked for six hours), pm_action (needs the customer), pm_rejected, pm_wrong_amount (takes one
+minor unit too much), pm_running (runs until told to finish), and `pm_` with a fault, which then
+happens at the first charge of each key.
 
 Faults: drop_before, drop_after, error_before, error_after, hang_before, hang_after (the effect;
 before it, nothing is stored), garbage, wrong_key. Ordered for the next call of a kind by
@@ -41,7 +42,7 @@ CREATE TABLE IF NOT EXISTS charges (
 CREATE TABLE IF NOT EXISTS captures (number INTEGER PRIMARY KEY, attempt_key TEXT) STRICT;
 """
 ENDS = {"pm_decline_soft": "declined", "pm_decline_hard": "declined", "pm_cancelled": "declined"}
-PENDING = {"pm_pending", "pm_action"}
+PENDING = {"pm_pending", "pm_pending_slow", "pm_action"}
 FAULTS = ("drop", "error", "hang")
 AFTER = ("drop_after", "error_after", "hang_after", "garbage", "wrong_key")
 
@@ -133,7 +134,8 @@ class Host:
                 return {**said, "status": "declined", "decline": decline}
             case _:
                 action = {"action_url": "https://host.example/act"} if method == "pm_action" else {}
-                return {**said, "status": "pending", "next_poll_seconds": 2, **action}
+                poll = 6 * 3600 if method == "pm_pending_slow" else 2
+                return {**said, "status": "pending", "next_poll_seconds": poll, **action}
 
     async def charge(self, request: Request) -> tuple[int, Json | bytes]:
         order = json.loads(request.body)

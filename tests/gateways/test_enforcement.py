@@ -82,8 +82,14 @@ def test_key_outside_letters_and_digits_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize(
     "capabilities",
-    [CAREFUL, STRONG, replace(STRONG, lookup=Lookup.REPLAY), replace(STRONG, window=timedelta(0))],
-    ids=["careful", "strong", "replay", "unpublished window"],
+    [
+        CAREFUL,
+        STRONG,
+        replace(STRONG, lookup=Lookup.REPLAY),
+        replace(STRONG, window=timedelta(0)),
+        replace(STRONG, failed_is_final_after=timedelta(days=5)),
+    ],
+    ids=["careful", "strong", "replay", "unpublished window", "late authorisation"],
 )
 def test_honest_declarations_pass(capabilities: Capabilities) -> None:
     assert check_capabilities(capabilities) == []
@@ -99,6 +105,14 @@ def test_honest_declarations_pass(capabilities: Capabilities) -> None:
         ({"window": timedelta(seconds=-1)}, ["window is negative"]),
         ({"visibility_lag": timedelta(seconds=-1)}, ["visibility_lag is negative"]),
         ({"failed_is_final_after": timedelta(seconds=-1)}, ["failed_is_final_after is negative"]),
+        (
+            {"failed_is_final_after": timedelta(hours=3), "lookup": Lookup.NONE},
+            ["failed_is_final_after is 3:00:00, but lookup is none"],
+        ),
+        (
+            {"failed_is_final_after": timedelta(hours=3), "lookup": Lookup.REPLAY},
+            ["failed_is_final_after is 3:00:00, but lookup is replay"],
+        ),
         ({"request_timeout": timedelta(0)}, ["request_timeout is 0"]),
         ({"settles_typically": timedelta(days=2)}, ["settles_typically is longer"]),
         ({"key_longest": 10}, ["key_longest is 10"]),

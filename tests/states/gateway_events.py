@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from external_gate.domain.charge import Cancel, Charge, KeyStores
+from external_gate.domain.charge import Cancel, Capabilities, Charge, KeyStores
 from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import (
@@ -21,6 +21,8 @@ from external_gate.domain.outcome import (
     Unknown,
 )
 from external_gate.domain.workflow import State, Verdict
+from external_gate.stores.store_records import NewNotice
+from tests.engine.world import NOTHING, REPLAY
 from tests.states.bench import WF, Bench, Impossible, Say, answer_line
 from tests.states.situations import (
     INVOICE,
@@ -244,6 +246,43 @@ NOTICES: Rows = (
     ("Pending", notice(pending)),
     ("Pending, the customer must act, without an address", notice(said(NEEDS_CUSTOMER))),
     ("Unknown", notice(said(Unknown("an event of no known kind")))),
+)
+
+
+def hint(say: Say | None, *, also: Capabilities | None = None) -> Event:
+    """Let the gateway say "look again" about the newest attempt; `say` is what a look finds then.
+
+    With `also` of another kind; without `say` nothing may be asked for.
+    """
+
+    async def event(bench: Bench) -> None:
+        if also is not None:
+            bench.can(lookup=also.lookup)
+        attempt = await bench.newest_attempt()
+        if say is not None:
+            bench.gateway.finds.append(say)
+        calls = len(bench.gateway.calls)
+        key, now = attempt.charge.attempt_key, bench.clock.now()
+        await bench.store.record_notices([NewNotice("main", "evt", key, None, False, now)])
+        await bench.settle_down("next")
+        if say is not None and bench.gateway.finds:
+            raise Impossible("a call is on the wire: the look follows it")
+        if say is None and len(bench.gateway.calls) != calls:
+            raise AssertionError("a hint led to a call of a gateway that cannot be looked up")
+
+    return event
+
+
+HINTS: Rows = (
+    ("a look finds Succeeded", hint(succeeded)),
+    ("a look finds Succeeded, another amount", hint(wrong_amount)),
+    ("a look finds Succeeded, another charge", hint(another_charge)),
+    ("a look finds Declined hard", hint(declined_hard)),
+    ("a look finds Pending", hint(pending)),
+    ("a look finds nothing, conclusively", hint(absent)),
+    ("a look tells nothing", hint(said(Unknown("the search is down")))),
+    ("the gateway is asked by re-send", hint(None, also=REPLAY)),
+    ("the gateway has no lookup", hint(None, also=NOTHING)),
 )
 
 

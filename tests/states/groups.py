@@ -97,7 +97,7 @@ GROUPS: tuple[Group, ...] = (
         "A worker looks when the workflow is due; from `charging` it looks at once after taking "
         "over. While our database is an older copy, every send begins with a lookup.",
         gateway_events.LOOKUPS,
-        _columns(at.UNRESOLVED_EARLY, at.RESTORED, at.RESTORED_AGAIN),
+        _columns(at.UNRESOLVED_EARLY, at.HELD_BY_A_PERSON, at.RESTORED, at.RESTORED_AGAIN),
     ),
     Group(
         "Cancel at the pending deadline",
@@ -109,8 +109,16 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "Notices from the gateway",
         "Verified, signed and final; about the newest attempt. In `charging` nobody can move the "
-        "workflow before the call has ended.",
+        "workflow before the call has ended. What a person has held is moved by no proof.",
         gateway_events.NOTICES,
+        _columns(at.HELD_BY_A_PERSON, at.PAID_CALLING, at.DECLINED_CALLING),
+    ),
+    Group(
+        "Hints from the gateway",
+        "A notice that only says: look again, about the newest attempt. A look is made at once and "
+        "leaves the schedule as it was; what it finds is evidence. Where lookup is no query, or "
+        "while a call is on the wire, nothing happens yet.",
+        gateway_events.HINTS,
         _columns(at.PAID_CALLING, at.DECLINED_CALLING),
     ),
     Group(

@@ -205,6 +205,10 @@ async def refund(bench: Bench) -> None:
     await bench.operations.refund(WF, ALICE)
 
 
+async def refund_by_hand(bench: Bench) -> None:
+    await bench.operations.refund_by_hand(WF, ALICE, evidence="refund re_1")
+
+
 P, F = Verdict.PAID, Verdict.FAILED
 ACTS: Rows = (
     ("`retry`", retry),
@@ -216,6 +220,7 @@ ACTS: Rows = (
     ("`settle paid --accept-unknown`", settle(P, ALICE, accept_unknown=True)),
     ("`settle failed --accept-unknown`", settle(F, ALICE, accept_unknown=True)),
     ("`refund`", refund),
+    ("`refund --by-hand`", refund_by_hand),
 )
 PEOPLE: Rows = (
     *ACTS,

@@ -149,6 +149,11 @@ async def held_unknown(bench: Bench) -> None:
     await bench.go_on(hours=25)
 
 
+async def held_by_a_person(bench: Bench) -> None:
+    await waiting(bench)
+    await bench.operations.hold(WF, ALICE)
+
+
 async def held_mismatch(bench: Bench) -> None:
     await charging(bench)
     bench.gateway.finds.append(lambda c: Succeeded("ch_1", Money(1, "USD"), str(c.attempt_key)))
@@ -244,6 +249,9 @@ HELD_UNSENT = Situation(
 HELD_UNKNOWN = Situation(
     "held · unknown", _S.HELD, "lookups told nothing for 24 h (`unknown_charge`)", held_unknown
 )
+HELD_BY_A_PERSON = Situation(
+    "held · by a person", _S.HELD, "a person held a pending charge (`operator`)", held_by_a_person
+)
 HELD_MISMATCH = Situation(
     "held · mismatch", _S.HELD, "another amount was taken (`proof_mismatch`)", held_mismatch
 )
@@ -283,6 +291,7 @@ EVERY_STATE = (
 """Every state, the ones that differ in what is known more than once."""
 
 SPECIAL = (
-    CHARGING_AGAIN, UNRESOLVED_EARLY, PAID_CALLING, DECLINED_CALLING, RESTORED, RESTORED_AGAIN,
+    CHARGING_AGAIN, UNRESOLVED_EARLY, PAID_CALLING, DECLINED_CALLING, HELD_BY_A_PERSON, RESTORED,
+    RESTORED_AGAIN,
 )  # fmt: skip
 """Shown only where they differ from the others."""

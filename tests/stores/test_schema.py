@@ -114,3 +114,26 @@ async def test_processes_that_start_at_once_do_not_collide(path: Path) -> None:
     with by_hand(path) as connection:
         (count,) = connection.execute("SELECT count(*) FROM migrations").fetchone()
         assert count == len(shipped("sqlite"))
+
+
+OF_VERSION_1 = """
+INSERT INTO workflows (
+    workflow_id, workflow_type, customer_id, contract_id, invoice_id, invoice_currency, state,
+    received_at, updated_at, due_at, claimable_at
+) VALUES ('wf', 'spend', 'c', 'c', 'i', 'USD', 'unresolved', 1, 1, 1, 1);
+INSERT INTO attempts (
+    workflow_id, number, attempt_key, gateway, amount_minor, currency, charge, body, created_at,
+    sends, closed
+) VALUES ('wf', 1, 'key', 'main', 1, 'USD', '{}', x'', 1, 1, 0);
+"""
+
+
+def test_database_of_version_1_keeps_its_rows_and_wants_no_look(path: Path) -> None:
+    known = shipped("sqlite")
+    with _database(path) as database:
+        migrate(database, known[:1])
+        database.executescript(OF_VERSION_1)
+
+        assert migrate(database, known) == len(known) - 1
+        asked = "SELECT state, look_at, look_asked, look_made FROM workflows JOIN attempts USING"
+        assert database.execute(f"{asked} (workflow_id)").fetchall() == [("unresolved", None, 0, 0)]

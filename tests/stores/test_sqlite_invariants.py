@@ -10,13 +10,14 @@ import pytest
 from external_gate.domain.ledger import Incident, IncidentKind
 from external_gate.domain.workflow import ENDED, State, Verdict
 from external_gate.stores.schema import shipped
+from external_gate.stores.store_records import NewNotice
 from tests.contracts.store_samples import NOW, W1, W2, begun, change, charging, key_of, paid
 from tests.stores.conftest import opened
 
 NEXT_ATTEMPT = """
 INSERT INTO attempts
 SELECT workflow_id, 2, 'key-2', gateway, amount_minor, currency, charge, body, created_at, 0, NULL,
-    NULL, NULL, 0
+    NULL, NULL, 0, 0, 0
 FROM attempts WHERE workflow_id = 'workflow-2'
 """
 
@@ -34,6 +35,7 @@ async def prompt(path: Path) -> AsyncIterator[sqlite3.Connection]:
         released = change(await paid(store, W1), State.RELEASED, incidents=(incident,))
         await store.save(released)
         await charging(store, W2)
+        await store.record_notices([NewNotice("main", "evt-1", key_of(W2), None, False, NOW)])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         yield connection
@@ -64,6 +66,8 @@ async def prompt(path: Path) -> AsyncIterator[sqlite3.Connection]:
         "UPDATE attempts SET attempt_key = 'another' WHERE workflow_id = 'workflow-2'",
         "UPDATE attempts SET amount_minor = 1",
         "UPDATE attempts SET sends = -1",
+        "UPDATE gateway_notices SET claim = '{}'",
+        "UPDATE gateway_notices SET evidence = 99",  # which is none
         NEXT_ATTEMPT,
         STRAY_EVIDENCE,
     ],

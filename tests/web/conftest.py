@@ -2,29 +2,41 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
 from external_gate.assembly import SystemClock
+from external_gate.domain.charge import Capabilities
+from external_gate.domain.clock import Clock
+from external_gate.gateways.gateway import Gateway, GatewayNotice, Surroundings
+from external_gate.gateways.http_gateway import HttpGateway, HttpSettings
+from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits, http_date, sign
 from external_gate.observe.metrics import Metrics
+from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
+from external_gate.outbound.calls import Call, CallEnd
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.sqlite_connection import connect_file
 from external_gate.web.app import create_app
+from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
 from external_gate.web.server import listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
+from tests.engine.world import EVERY_ANSWER, BookkeepingGateway, HandClock
 
 SECRET = "web-secret"
+NOTIFIES = replace(EVERY_ANSWER, notifies=True)
+HOST_SECRET = "whsec_c2VjcmV0LW9mLXRoZS1ob3N0LzEyMzQ1Njc4OTA="
 
 
 @dataclass
@@ -39,6 +51,10 @@ class Served:
     path: Path
     writer: sqlite3.Connection
     """The store's own writing connection, to make its disk full."""
+    odd: "TalkingGateway"
+    """The gateway whose adapter says whatever a test wants."""
+    woken: list[str]
+    """One entry for every time the worker would have been woken."""
 
     async def deliver(
         self, body: bytes, *, age: timedelta = timedelta(0), secret: str = SECRET, **headers: str
@@ -50,6 +66,40 @@ class Served:
             "Metronome-Webhook-Signature": sign(secret, date=date, body=body),
         }
         return await self.client.post("/webhooks/metronome", content=body, headers=signed | headers)
+
+
+@dataclass
+class SilentGateway(BookkeepingGateway):
+    """A gateway that sends no notifications."""
+
+    clock: HandClock = field(default_factory=HandClock)
+
+
+@dataclass
+class TalkingGateway(SilentGateway):
+    """An adapter that makes of any notification what it was told to."""
+
+    capabilities: Capabilities = NOTIFIES
+    says: Callable[[], Any] = list  # Any: a stranger's adapter may give anything
+
+    def parse_notification(
+        self, headers: Mapping[str, str], body: bytes, url: str
+    ) -> Sequence[GatewayNotice]:
+        found: Sequence[GatewayNotice] = self.says()
+        return found
+
+
+class Unreachable:
+    """A caller that nobody may use here."""
+
+    async def call(self, call: Call) -> CallEnd:
+        raise AssertionError("the receiving side calls nobody")
+
+
+def host_gateway(clock: Clock) -> HttpGateway:
+    """Give the `http` gateway of a host that signs its notifications."""
+    settings = HttpSettings.model_validate({"url": "http://127.0.0.1:9", "secret": HOST_SECRET})
+    return HttpGateway(settings, Surroundings("shop", Unreachable(), clock))
 
 
 @pytest.fixture
@@ -69,13 +119,27 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     webhook = MetronomeWebhook(
         receiver, body_limit_bytes=4096, body_timeout_seconds=0.4, wake=lambda: None
     )
-    server = make_server(create_app(webhook, Health(store, clock, metrics, readiness, lambda: 0)))
+    talking = TalkingGateway()
+    gateways: dict[str, Gateway] = {
+        "shop": host_gateway(clock),
+        "odd": talking,
+        "silent": SilentGateway(),
+    }
+    woken: list[str] = []
+    gateway_webhook = GatewayWebhook(
+        NoticeReceiver(store, gateways, clock, LoggingNoticeObserver(metrics)),
+        body_limit_bytes=4096,
+        body_timeout_seconds=0.4,
+        wake=lambda: woken.append("woken"),
+    )
+    health = Health(store, clock, metrics, readiness, lambda: 0)
+    server = make_server(create_app(webhook, gateway_webhook, health))
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Served(url, port, store, readiness, client, path, connections[0])
+            yield Served(url, port, store, readiness, client, path, connections[0], talking, woken)
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving

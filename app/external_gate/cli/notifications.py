@@ -1,4 +1,7 @@
-"""`external-gate notifications`: what Metronome sent, byte for byte, and reading it once more."""
+"""`external-gate notifications`: what Metronome sent, byte for byte, and reading it once more.
+
+What gateways sent is listed as it was understood.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -9,6 +12,7 @@ import click
 from external_gate.assembly import Service
 from external_gate.cli.config import config_option
 from external_gate.cli.endings import THE_ANSWER_IS_NO, leave
+from external_gate.cli.gateway_notice_list import list_notices
 from external_gate.cli.moments import readable, short_age
 from external_gate.cli.opening import with_service, with_store
 from external_gate.cli.person_options import person, person_options
@@ -37,6 +41,8 @@ def notifications() -> None:
 
 @notifications.command("list")
 @click.option("--flawed", is_flag=True, help="Only those that were not understood.")
+@click.option("--gateways", is_flag=True, help="What gateways sent, instead of Metronome.")
+@click.option("--unmatched", is_flag=True, help="Of gateways' only those that fit no attempt.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Most rows.")
 @click.option(
     "--before", type=click.IntRange(1), help="Only below this number: the next page of a listing."
@@ -46,6 +52,8 @@ def notifications() -> None:
 def list_notifications(
     *,
     flawed: bool,
+    gateways: bool,
+    unmatched: bool,
     limit: int,
     before: int | None,
     json_wanted: bool,
@@ -56,7 +64,15 @@ def list_notifications(
     \b
     Example:
       external-gate notifications list --limit 200 --json
+      external-gate notifications list --gateways --unmatched
     """
+    if gateways or unmatched:
+        if flawed:
+            raise click.UsageError("--flawed is about Metronome's notifications, not gateways'")
+        list_notices(
+            config_path, limit=limit, before=before, unmatched=unmatched, json_wanted=json_wanted
+        )
+        return
 
     async def work(store: Store) -> list[Notification]:
         return [each async for each in _pages(store, limit=limit, before=before, flawed=flawed)]

@@ -12,6 +12,7 @@ from external_gate.observe import events
 from external_gate.observe.logs import configure
 from external_gate.settings import Loaded
 from external_gate.web.app import create_app
+from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
@@ -120,7 +121,13 @@ class Run:
             body_timeout_seconds=knobs.body_timeout_seconds,
             wake=self._wake,
         )
-        return make_server(create_app(webhook, health))
+        gateway_webhook = GatewayWebhook(
+            service.notice_receiver,
+            body_limit_bytes=knobs.body_limit_bytes,
+            body_timeout_seconds=knobs.body_timeout_seconds,
+            wake=self._wake,
+        )
+        return make_server(create_app(webhook, gateway_webhook, health), knobs)
 
     def _running(self) -> int:
         return self._worker.running if self._worker else 0

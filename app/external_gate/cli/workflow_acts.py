@@ -20,7 +20,8 @@ from external_gate.domain.errors import Refused
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import State, Verdict, Workflow
 from external_gate.engine.advice import what_next
-from external_gate.engine.operations import Operations
+from external_gate.engine.operations import Operations, Person
+from external_gate.engine.undone import BY_HAND
 
 # Click's decorators give back what they decorate.
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -148,15 +149,39 @@ def settle(
 
 @click.command("refund")
 @_act_options
+@click.option(
+    "--by-hand",
+    is_flag=True,
+    help="You gave it back at the gateway's own pages: record that, and ask nobody.",
+)
+@click.option("--evidence", help="With --by-hand, what shows it: a refund id, a link, a statement.")
 @_yes
-def refund(*, workflow_id: str, who: str, reason: str, yes: bool, config_path: Path | None) -> None:
+def refund(
+    *,
+    workflow_id: str,
+    who: str,
+    reason: str,
+    by_hand: bool,
+    evidence: str | None,
+    yes: bool,
+    config_path: Path | None,
+) -> None:
     """Give the money of the held workflow ID back, through the gateway that took it.
+
+    Afterwards Metronome is told `failed`, unless its own workflow has ended.
 
     \b
     Example:
       external-gate workflows refund d7abd0cd-4ae9-4db7-8676-e986a4ebd8dc --reason "invoice is void"
+      external-gate workflows refund d7abd0cd-4ae9-4db7-8676-e986a4ebd8dc --by-hand \\
+        --evidence re_123 --reason "invoice is void, the gateway refunds on its dashboard only"
     """
+    if by_hand != (evidence is not None):
+        raise click.UsageError("--by-hand and --evidence go together")
     operator = person(who, reason)
+    if evidence is not None:
+        _record_refund(config_path, workflow_id, operator, evidence=evidence, yes=yes)
+        return
     _confirm(f"Give the money of workflow {workflow_id} back?", yes=yes)
     after = _act(
         config_path,
@@ -165,6 +190,26 @@ def refund(*, workflow_id: str, who: str, reason: str, yes: bool, config_path: P
     )
     _tell(after)
 
+
+def _record_refund(
+    config_path: Path | None, workflow_id: str, operator: Person, *, evidence: str, yes: bool
+) -> None:
+    _confirm(f"Is the money of workflow {workflow_id} given back already, for good?", yes=yes)
+    after = _act(
+        config_path,
+        workflow_id,
+        lambda operations: operations.refund_by_hand(
+            WorkflowId(workflow_id), operator, evidence=evidence
+        ),
+    )
+    following = ""
+    if after.state is State.HELD:
+        is_recorded = any(word.startswith(BY_HAND) for word in after.approvals)
+        following = _ANOTHER_CHARGE if is_recorded else "a second person must say the same"
+    _tell(after, following=following)
+
+
+_ANOTHER_CHARGE = "it is recorded; another attempt keeps money: give that back as well"
 
 ACTS = (retry, approve, hold, settle, refund)
 """The commands, for the group."""

@@ -13,8 +13,9 @@ from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.ledger import HistoryEntry, Incident, Release
 from external_gate.domain.workflow import State, Workflow
 from external_gate.engine.advice import offered, what_next
+from external_gate.engine.customer_action import action_url
 from external_gate.engine.workflow_view import View, answer_view
-from external_gate.stores.store_records import Dossier
+from external_gate.stores.store_records import Dossier, KeptNotice
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,22 @@ class WholeStory:
     dossier: Dossier
     history: Sequence[HistoryEntry]
     incidents: Sequence[Incident]
+    notices: Sequence[KeptNotice] = ()
+    """The newest of what gateways told by themselves."""
 
 
 def workflow_lines(story: WholeStory, *, now: datetime) -> Iterator[str]:
     """Give the lines; none of them holds anything that the outside could steer a terminal with."""
     workflow = story.dossier.workflow
     yield f"workflow {safe(workflow.workflow_id)}"
-    for name, text in _facts(workflow, now).items():
+    for name, text in _facts(story.dossier, now).items():
         if text:
-            line = f"  {name:<10}{safe(text)}"
+            line = f"  {name:<11}{safe(text)}"
             yield painted(line, "yellow") if _is_alarming(name, workflow) else line
     for act in offered(story.dossier):
-        yield f"            {command_for(act, workflow.workflow_id)}"
+        yield f"             {command_for(act, workflow.workflow_id)}"
     yield from _section("attempts", _attempt_lines(story.dossier.attempts))
+    yield from _section("notices of the gateway", map(_notice_line, story.notices))
     yield from _section("releases", map(_release_line, story.dossier.releases))
     yield from _section("incidents", map(_incident_line, story.incidents))
     yield from _section("history", map(_history_line, story.history))
@@ -46,11 +50,12 @@ def command_for(act: str, workflow_id: str) -> str:
     """Give the command of an act, to be pasted; people fill in the capitals."""
     verb, _, verdict = act.partition(" ")
     words = ["external-gate workflows", verb, pasteable(workflow_id), verdict, "--reason WHY"]
-    words += ["--evidence WHAT"] if verb == "settle" else []
+    words += ["--evidence WHAT"] if verb == "settle" or verdict == "--by-hand" else []
     return " ".join(word for word in words if word)
 
 
-def _facts(workflow: Workflow, now: datetime) -> Mapping[str, str]:
+def _facts(dossier: Dossier, now: datetime) -> Mapping[str, str]:
+    workflow = dossier.workflow
     facts = workflow.facts
     total = "not understood" if facts.total is None else f"{facts.total:f} {facts.currency}"
     return {
@@ -63,7 +68,9 @@ def _facts(workflow: Workflow, now: datetime) -> Mapping[str, str]:
         "type": facts.workflow_type,
         "received": f"{readable(workflow.received_at)} ({short_age(now - workflow.received_at)})",
         "due": readable(workflow.due_at) if workflow.due_at else "",
+        "look asked": readable(workflow.look_at) if workflow.look_at else "",
         "deadline": readable(workflow.pending_deadline) if workflow.pending_deadline else "",
+        "pay at": action_url(dossier) or "",
         "approved": ", ".join(sorted(workflow.approvals)),
         "next": what_next(workflow),
     }
@@ -115,6 +122,16 @@ def _details(told: View) -> str:
         minor = f"{value['minor']} minor {value['currency']}" if isinstance(value, dict) else value
         shown.append(f"{name} {minor}")
     return f" ({', '.join(shown)})" if shown else ""
+
+
+def _notice_line(notice: KeptNotice) -> str:
+    claim = None if notice.outcome is None else answer_view(notice.outcome)
+    said = "look again" if claim is None else f"{claim['answer']}{_details(claim)}"
+    final = ", signed and final" if notice.signed_and_final else ""
+    times = f", {notice.deliveries} times" if notice.deliveries > 1 else ""
+    matched = "" if notice.workflow_id else ", not matched"
+    told = f"{notice.gateway} {notice.event_id}: {said}{final}{times}{matched}"
+    return safe(f"{readable(notice.received_at)}  {told}")
 
 
 def _release_line(release: Release) -> str:

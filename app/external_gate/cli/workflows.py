@@ -23,6 +23,9 @@ from external_gate.stores.store_records import WorkflowFilter
 PAGE = 500
 """Rows read at once: enough to make the round trips not matter."""
 
+MOST_NOTICES = 50
+"""Of gateways, shown with a workflow: the newest; a gateway may tell the same a thousand times."""
+
 _HEADER = ("WORKFLOW", "STATE", "HELD BECAUSE", "AMOUNT", "AGE", "CUSTOMER", "INVOICE", "")
 
 
@@ -184,7 +187,9 @@ def show_workflow(*, workflow_id: str, json_wanted: bool, config_path: Path | No
     if told is None:
         leave(workflow_acts.unknown(workflow_id), THE_ANSWER_IS_NO)
     if json_wanted:
-        view = dossier_view(told.dossier, history=told.history, incidents=told.incidents)
+        view = dossier_view(
+            told.dossier, history=told.history, incidents=told.incidents, notices=told.notices
+        )
         click.echo(as_json(view))
         return
     for line in workflow_lines(told, now=datetime.now(UTC)):
@@ -199,4 +204,5 @@ async def _everything(store: Store, workflow_id: WorkflowId) -> WholeStory | Non
         dossier,
         history=await store.history(workflow_id),
         incidents=await store.incidents(workflow_id),
+        notices=await store.notices_of(workflow_id, limit=MOST_NOTICES),
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from external_gate.domain.charge import Charge
-from external_gate.domain.outcome import Answer, Succeeded
+from external_gate.domain.outcome import Answer, Pending, Succeeded
 
 
 class Source(StrEnum):
@@ -51,6 +51,10 @@ class Attempt:
     """`send_deadline` plus the request timeout: after it no send of ours is under way."""
     closed: bool = False
     """Whether it is dead; a closed attempt is never sent again."""
+    look_asked: int = 0
+    """How often its gateway has asked us to look again; counted by the store alone."""
+    look_made: int = 0
+    """How many of those askings a later lookup has answered."""
     evidence: tuple[Evidence, ...] = field(default=())
 
     @property
@@ -63,3 +67,19 @@ class Attempt:
             if isinstance(found, str) and found:
                 return found
         return None
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether its gateway has asked us to look again since the latest lookup began."""
+        return self.look_asked > self.look_made
+
+    @property
+    def action_url(self) -> str | None:
+        """Give where the customer can finish the charge; None when nothing is asked of them.
+
+        A later answer that brings another address replaces it; one that brings none keeps it.
+        """
+        told = [piece.answer for piece in self.evidence if isinstance(piece.answer, Pending)]
+        if not told or not (told[-1].needs_customer or told[-1].action_url):
+            return None
+        return next((answer.action_url for answer in reversed(told) if answer.action_url), None)

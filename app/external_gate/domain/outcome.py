@@ -19,7 +19,8 @@ class Succeeded:
     """Money was taken. An authorisation is not a success."""
 
     charge_id: str
-    """The provider's own id of the charge."""
+    """The provider's own id of the charge; not empty. The same in every answer: two ids under one
+    key are taken for two charges."""
     amount: Money
     """What was really taken, as the gateway reports it."""
     reference: str | None = None
@@ -32,8 +33,11 @@ class Declined:
 
     kind: DeclineKind = DeclineKind.HARD
     code: str = ""
+    """The gateway's own code, for people and statistics."""
     message: str = ""
+    """What the gateway says to the merchant, on one line."""
     charge_id: str | None = None
+    """The provider's id of the declined charge, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Unknown:
     """Nobody knows what became of the call: a timeout, a 5xx, an answer that cannot be read."""
 
     cause: str
+    """One line for an operator; like every cause, without secrets and without foreign bodies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 absence is never finality.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from external_gate.domain.charge import Cancel, Capabilities, Idempotency, KeyStores, Lookup
@@ -117,7 +117,8 @@ def standing_of(
     dead = reading.final_decline()
     successes = [piece.answer for piece in attempt.evidence if isinstance(piece.answer, Succeeded)]
     if successes:
-        return _with_success(attempt, successes, dead if reading.decline_stands() else None)
+        final = dead if reading.decline_stands() else None
+        return _with_success(attempt, successes, final or reading.taken_back())
     if dead is not None:
         final_at = reading.turns_final_at()
         if final_at is None:
@@ -267,6 +268,19 @@ class _Reading:
         # A decline that follows a success takes the money back, however young it is.
         return self.turns_final_at() is None or isinstance(words[-1], Declined)
 
+    def taken_back(self) -> Declined | None:
+        """Give the decline of the very charge that had succeeded; it need not settle all sends."""
+        taken: set[str] = set()
+        for piece in self._attempt.evidence:
+            match piece.answer:
+                case Succeeded(charge_id=charge_id):
+                    taken.add(charge_id)
+                case Declined(charge_id=charge_id) as declined if charge_id in taken:
+                    return declined
+                case _:
+                    continue
+        return None
+
     def _fresh_declines(self, declines: list[Evidence]) -> list[Evidence]:
         """Give the first decline, and every later one that was a try of its own."""
         if self._capabilities.key_stores is KeyStores.EVERY_ANSWER:
@@ -277,7 +291,8 @@ class _Reading:
         """Give what the gateway last called open; None once it has called it declined since."""
         for piece in reversed(self._attempt.evidence):
             if isinstance(piece.answer, Pending):
-                return piece.answer
+                # An answer that only repeats that the customer is needed leaves them their address.
+                return replace(piece.answer, action_url=self._attempt.action_url)
             if isinstance(piece.answer, Declined) and piece.source is not Source.CHARGE:
                 return None
         return None

@@ -175,6 +175,11 @@ class Workflow:
     void_seen_at: datetime | None = None
     """When the invoice was first read back as void after a refused release."""
     release_generation: int = 0
+    look_at: datetime | None = None
+    """When the look is to be made that a gateway's notice asked for; None while none is wanted.
+    Moved by the store alone."""
+    looked_at: datetime | None = None
+    """When the latest look was made that a notice had brought forward."""
     evidence_read: int = 0
     """The number of the newest evidence that a decision has taken into account."""
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from external_gate.domain.outcome import Succeeded
-from external_gate.domain.workflow import HeldReason, State, Workflow
-from external_gate.engine.undone import was_given_back
+from external_gate.domain.workflow import HeldReason, State, Verdict, Workflow
+from external_gate.engine.undone import BY_HAND, charged_attempt, kept_attempt, took_money
 from external_gate.observe.cures import CURES
 from external_gate.stores.store_records import Dossier
 
@@ -28,6 +27,8 @@ def what_next(workflow: Workflow) -> str:
     """Tell in one sentence what happens next, or what a person has to do."""
     if workflow.state is State.HELD and workflow.held_reason is not None:
         return CURES[workflow.held_reason].advice
+    if workflow.state is State.REFUNDING and any(w.startswith(BY_HAND) for w in workflow.approvals):
+        return "a worker sees how Metronome's workflow has ended, and tells `failed` if it has not"
     sentence = _ON_ITS_OWN[workflow.state]
     if workflow.hold_wanted is not None and not workflow.has_ended:
         return f"{sentence}; then it is held, as was asked for"
@@ -45,25 +46,25 @@ def offered(dossier: Dossier) -> Sequence[str]:
     if workflow.state is not State.HELD:
         is_held_back = workflow.hold_wanted or workflow.state is State.REFUNDING
         return () if is_held_back else ("hold",)
-    taken = any(
-        isinstance(piece.answer, Succeeded)
-        for attempt in dossier.attempts
-        for piece in attempt.evidence
-    )
-    if was_given_back(dossier.attempts):
-        return ()
+    taken = any(map(took_money, dossier.attempts))
+    if taken and kept_attempt(workflow, dossier.attempts) is None:
+        return ("retry",)
     acts = ["approve"] if workflow.held_reason is HeldReason.APPROVAL else []
     if _can_go_on(workflow, taken=taken):
         acts.append("retry")
     # Once a release may have been sent the outcome is decided; releasing it again is a retry.
     if workflow.verdict is None:
         acts += ["settle paid"] if taken else ["settle paid", "settle failed"]
-    return (*acts, "refund") if taken else tuple(acts)
+    if charged_attempt(workflow, dossier.attempts) is not None:
+        acts.append("refund")
+    return (*acts, "refund --by-hand") if taken else tuple(acts)
 
 
 def _can_go_on(workflow: Workflow, *, taken: bool) -> bool:
     if workflow.held_reason is HeldReason.APPROVAL:
         return False
-    if workflow.verdict is not None or workflow.held_reason is HeldReason.REFUND_REFUSED:
+    if workflow.held_reason is HeldReason.REFUND_REFUSED:
         return True
+    if workflow.verdict is not None:
+        return workflow.verdict is Verdict.PAID or not taken
     return not taken and workflow.held_reason is not HeldReason.MISSHAPEN

@@ -7,6 +7,7 @@ from external_gate.domain.evidence import Attempt
 from external_gate.domain.workflow import Workflow
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
+from external_gate.engine.weighing import look_on
 from external_gate.stores.store_records import Dossier
 
 
@@ -44,6 +45,7 @@ class Case:
         Raises as `Store.save`.
         """
         before = self.workflow
+        look_on(self.engine, draft)
         change = draft.change(fence=self.fence, give_back=give_back)
         self.in_doubt = True
         self.dossier = await self.engine.store.save(change)

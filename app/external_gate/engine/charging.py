@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.charge import ChargeRequest
 from external_gate.domain.errors import Unavailable
-from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.ledger import (
     Allow,
     Defer,
@@ -197,27 +197,39 @@ async def _obey(case: Case, verdict: GuardVerdict) -> None:
 
 
 async def conclude(
-    case: Case, attempt: Attempt, *pieces: Evidence, overdue: str | None = None
+    case: Case,
+    attempt: Attempt,
+    *pieces: Evidence,
+    overdue: str | None = None,
+    brought_forward: bool = False,
 ) -> None:
     """Append answers and make the move that all evidence together demands, in one save.
 
     When other evidence arrived meanwhile the answers are kept and the decision is made again. Saves
     stubbornly: an answer that is lost with a short outage of the database would have to be looked
     up, and not every gateway can be asked. `overdue` becomes an incident if the charge is pending
-    even so.
+    even so. With `brought_forward` an answer that moves nothing leaves the schedule as it was.
     """
+
+    def then(draft: Draft) -> None:
+        if overdue is not None and draft.after.state is State.PENDING:
+            draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
+        if brought_forward:
+            draft.set(looked_at=draft.now)
+            draft.keep_schedule()
+
     for wait in SAVE_AGAIN_AFTER:
         try:
-            await _conclude_once(case, attempt, pieces, overdue)
+            await _conclude_once(case, attempt, pieces, then)
         except Unavailable:
             await case.engine.clock.sleep(wait)
         else:
             return
-    await _conclude_once(case, attempt, pieces, overdue)
+    await _conclude_once(case, attempt, pieces, then)
 
 
 async def _conclude_once(
-    case: Case, attempt: Attempt, pieces: Sequence[Evidence], overdue: str | None
+    case: Case, attempt: Attempt, pieces: Sequence[Evidence], then: Callable[[Draft], None]
 ) -> None:
     if case.in_doubt:
         await case.reread()
@@ -229,9 +241,10 @@ async def _conclude_once(
     for piece in pieces:
         draft.append(attempt, piece)
         draft.note(f"{piece.source}_answered", spoken(piece.answer), attempt=str(attempt.number))
+    if any(piece.source is Source.LOOKUP for piece in pieces):
+        draft.looked(attempt)
     weigh(case.engine, draft)
-    if overdue is not None and draft.after.state is State.PENDING:
-        draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
+    then(draft)
     try:
         await case.save(draft, give_back=_is_for_later(draft))
     except UnreadEvidence:

@@ -95,7 +95,8 @@ class Draft:
         to = State.PAID if verdict is Verdict.PAID else State.DECLINED
         # From here on `undo_asked_at` means a refund, not a cancel that came to nothing.
         over = {"undo_asked_at": None} if verdict is Verdict.PAID else {}
-        self.move(to, reason, verdict=verdict, due_at=self.now, tries=0, trying_since=None, **over)
+        fresh = {"tries": 0, "trying_since": None, "void_seen_at": None}
+        self.move(to, reason, verdict=verdict, due_at=self.now, **fresh, **over)
         known = [r.generation for r in self.releases if r.verdict is verdict]
         self.begin_release(max(known, default=0) + 1)
 
@@ -141,6 +142,31 @@ class Draft:
         self._evidence.append((key, piece))
         known = self._attempts[attempt.number]
         self._attempts[attempt.number] = replace(known, evidence=(*known.evidence, piece))
+
+    def looked(self, attempt: Attempt) -> None:
+        """Note that a look has answered every asking that had been read when it began."""
+        known = self._attempts[attempt.number]
+        if known.look_made < attempt.look_asked:
+            self.put(replace(known, look_made=attempt.look_asked))
+
+    def keep_schedule(self) -> None:
+        """Leave the next ordinary look where it was, after one that was brought forward.
+
+        While nothing has moved no rung is climbed, so that a flood of notices cannot put the
+        ordinary looks off; only a gateway's own wish to be asked earlier is heeded. And no re-send
+        comes sooner than the ordinary look that would have led to it.
+        """
+        before = self._dossier.workflow
+        if any(entry.to_state is not None for entry in self._history):
+            is_resend = self.after.state is State.READY and self.attempt is not None
+            if is_resend and before.due_at is not None and self.after.due_at is not None:
+                self.set(due_at=max(before.due_at, self.after.due_at))
+            return
+        due_at = before.due_at
+        if due_at is not None and self.after.due_at is not None:
+            has_climbed = self.after.tries != before.tries
+            due_at = due_at if has_climbed else min(due_at, self.after.due_at)
+        self.set(due_at=due_at, tries=before.tries, trying_since=before.trying_since)
 
     def put(self, attempt: Attempt) -> None:
         """Insert or update an attempt."""

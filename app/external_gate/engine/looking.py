@@ -65,6 +65,31 @@ async def _pieces(case: Case, attempt: Attempt) -> list[Evidence]:
     return [await calling.look_up(case.engine, attempt)]
 
 
+def is_asked(case: Case) -> bool:
+    """Whether a gateway's notice asks for a look, and its time has come."""
+    look_at = case.workflow.look_at
+    return look_at is not None and look_at <= case.engine.clock.now()
+
+
+async def look_again(case: Case) -> None:
+    """Make the look that a notice asked for, before its time and in whatever state; even ended.
+
+    Only the answer can move anything: the hint itself moves nothing and sends nothing. A gateway
+    that is asked by sending the same key again, or that cannot be asked at all, keeps its schedule.
+    """
+    attempt = next((a for a in reversed(case.dossier.attempts) if a.wants_look), None)
+    pieces = [] if attempt is None else await _pieces(case, attempt)
+    if attempt is not None and pieces:
+        await conclude(case, attempt, *pieces, brought_forward=True)
+        return
+    draft = case.draft()
+    draft.set(looked_at=draft.now)
+    if attempt is not None:
+        draft.looked(attempt)
+        draft.note("look_left_out", f"gateway {attempt.gateway} has no lookup: as scheduled")
+    await case.save(draft, give_back=False)
+
+
 def _asks_by_replay(case: Case, attempt: Attempt) -> bool:
     """Whether sending again only reads what is stored: else it would be another try at the card."""
     capabilities = case.engine.capabilities(attempt.gateway)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from external_gate.domain.errors import BadInput, LeaseLost, Refused
 from external_gate.domain.evidence import Attempt
 from external_gate.domain.identifiers import WorkflowId
-from external_gate.domain.ledger import HistoryEntry, IncidentKind
+from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.standing import (
     Absent,
     Contradicted,
@@ -17,11 +17,12 @@ from external_gate.domain.standing import (
     Waiting,
 )
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict, Workflow
+from external_gate.engine import settling
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
 from external_gate.engine.recalling import accepted
-from external_gate.engine.undone import charged_attempt
-from external_gate.engine.weighing import standing_in, weigh
+from external_gate.engine.undone import charged_attempt, kept_attempt, took_money
+from external_gate.engine.weighing import look_on, standing_in, weigh
 from external_gate.guards.rules import Approval
 from external_gate.stores.store_records import Dossier
 
@@ -125,14 +126,15 @@ class Operations:
 
         def act(draft: Draft) -> None:
             _must_be_held(draft, "settled")
-            self._check_settle(draft, verdict)
-            unknown = [f"attempt {a.number}" for a in self._unknown_attempts(draft)]
-            if draft.after.held_reason is HeldReason.RESTORED:
-                unknown.append("what the lost books knew")
-            if unknown and not self._accept(draft, verdict, person, unknown, accept_unknown):
-                return
-            draft.note("settled", evidence, verdict=verdict)
-            draft.decide(verdict, f"settled by {person.name}: {person.reason}")
+            settling.settle(
+                self._engine,
+                draft,
+                verdict,
+                who=person.name,
+                reason=person.reason,
+                evidence=evidence,
+                accept_unknown=accept_unknown,
+            )
 
         return await self._act(workflow_id, person, "settle_asked", act)
 
@@ -141,12 +143,13 @@ class Operations:
 
         def act(draft: Draft) -> None:
             _must_be_held(draft, "refunded")
-            attempt = charged_attempt(draft.attempts)
+            attempt = charged_attempt(draft.after, draft.attempts)
             if attempt is None:
                 raise Refused("no charge is on record that could be refunded")
             if not self._engine.capabilities(attempt.gateway).refund:
                 raise Refused(
-                    f"gateway {attempt.gateway!r} does not refund: do it there, then settle"
+                    f"gateway {attempt.gateway!r} does not refund: do it there, "
+                    "then record it with refund --by-hand"
                 )
             draft.move(
                 State.REFUNDING,
@@ -156,6 +159,23 @@ class Operations:
             )
 
         return await self._act(workflow_id, person, "refund_asked", act)
+
+    async def refund_by_hand(
+        self, workflow_id: WorkflowId, person: Person, *, evidence: str
+    ) -> Workflow:
+        """Record that a held workflow's money was given back at the gateway's own pages.
+
+        The gateway is not asked: the person answers for it, with evidence (P4), and a second person
+        where the configuration says so. Speaks of all money of the latest attempt that keeps any.
+        """
+        if not evidence.strip():
+            raise BadInput("a refund by hand needs evidence: a refund id, a statement, a link")
+
+        def act(draft: Draft) -> None:
+            _must_be_held(draft, "refunded")
+            settling.refund_by_hand(self._engine, draft, who=person.name, evidence=evidence)
+
+        return await self._act(workflow_id, person, "refund_by_hand_asked", act)
 
     async def _act(
         self, workflow_id: WorkflowId, person: Person, event: str, act: Callable[[Draft], None]
@@ -176,6 +196,7 @@ class Operations:
             due_at = dossier.workflow.due_at
             await engine.store.give_back([(workflow_id, fence)], due_at=due_at)
             raise
+        look_on(engine, draft)
         change = draft.change(fence=fence, give_back=True)
         saved = await engine.store.save(change)
         engine.observer.saved(dossier.workflow, saved.workflow, change.history)
@@ -188,6 +209,7 @@ class Operations:
         draft = Draft(dossier, self._engine.clock.now())
         draft.note("evidence_read", "evidence arrived from elsewhere")
         weigh(self._engine, draft)
+        look_on(self._engine, draft)
         change = draft.change(fence=dossier.workflow.fence, give_back=False)
         saved = await self._engine.store.save(change)
         self._engine.observer.saved(dossier.workflow, saved.workflow, change.history)
@@ -204,10 +226,9 @@ class Operations:
     def _resume(self, draft: Draft, *, accept_unknown: bool) -> None:
         """Leave `held` for where the workflow belongs by what is known."""
         workflow = draft.after
-        refund_asked = workflow.verdict is Verdict.PAID and workflow.undo_asked_at is not None
-        if workflow.held_reason is HeldReason.REFUND_REFUSED or refund_asked:
+        if _is_refund_to_go_on(draft):
             draft.move(State.REFUNDING, "retried", due_at=draft.now, **_FRESH)
-        elif workflow.verdict is Verdict.FAILED and charged_attempt(draft.attempts):
+        elif workflow.verdict is Verdict.FAILED and kept_attempt(workflow, draft.attempts):
             raise Refused("money was taken: `failed` would be wrong; refund it instead")
         elif workflow.verdict is not None:
             to = State.PAID if workflow.verdict is Verdict.PAID else State.DECLINED
@@ -221,7 +242,7 @@ class Operations:
             self._resume_charge(draft, accept_unknown=accept_unknown)
 
     def _resume_charge(self, draft: Draft, *, accept_unknown: bool) -> None:
-        if charged_attempt(draft.attempts) is not None:
+        if kept_attempt(draft.after, draft.attempts) is not None:
             raise Refused("money was taken: settle it as paid, or refund it")
         held_reason, attempt = draft.after.held_reason, draft.attempt
         approvals = draft.after.approvals
@@ -245,51 +266,18 @@ class Operations:
             case _:
                 return State.READY
 
-    def _check_settle(self, draft: Draft, verdict: Verdict) -> None:
-        decided = draft.after.verdict
-        if decided is not None and decided is not verdict:
-            raise Refused(f"the outcome is decided: {decided} may already have been sent")
-        if verdict is Verdict.FAILED and charged_attempt(draft.attempts) is not None:
-            raise Refused("money was taken: `failed` would be wrong; refund it instead")
-
-    def _unknown_attempts(self, draft: Draft) -> list[Attempt]:
-        return [
-            attempt
-            for attempt in draft.attempts
-            if not attempt.closed
-            and (attempt.sends or attempt.evidence)
-            and isinstance(standing_in(self._engine, draft, attempt), Open | Absent | Waiting)
-        ]
-
-    def _accept(
-        self,
-        draft: Draft,
-        verdict: Verdict,
-        person: Person,
-        unknown: list[str],
-        accept_unknown: bool,  # noqa: FBT001 - the operator's own flag, handed through
-    ) -> bool:
-        """Tell whether settling may go on although an attempt is unknown."""
-        what = ", ".join(unknown)
-        if not accept_unknown:
-            raise Refused(
-                f"{what} is not known to be over; look it up at the gateway, "
-                "then settle with --accept-unknown"
-            )
-        proposal = f"settle:{verdict}:"
-        earlier = {a for a in draft.after.approvals if a.startswith(proposal)}
-        if self._engine.policy.second_person and not earlier - {proposal + person.name}:
-            draft.set(approvals=draft.after.approvals | {proposal + person.name})
-            draft.note("second_person_needed", f"{person.name} proposes {verdict}")
-            return False
-        draft.incident(
-            IncidentKind.UNKNOWN_ACCEPTED,
-            f"settled as {verdict} while {what} is unknown",
-        )
-        return True
-
 
 _FRESH: dict[str, object] = {"tries": 0, "trying_since": None}
+
+
+def _is_refund_to_go_on(draft: Draft) -> bool:
+    """Whether money is on its way back, or is back and Metronome's own end is open."""
+    workflow = draft.after
+    if workflow.held_reason is HeldReason.REFUND_REFUSED:
+        return True
+    is_asked = workflow.verdict is Verdict.PAID and workflow.undo_asked_at is not None
+    is_back = any(map(took_money, draft.attempts)) and not kept_attempt(workflow, draft.attempts)
+    return is_asked or (is_back and workflow.verdict is not Verdict.FAILED)
 
 
 def _must_be_held(draft: Draft, act: str) -> None:

@@ -3,19 +3,23 @@
 from external_gate.domain.errors import Broken, Unavailable
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.ledger import IncidentKind
-from external_gate.domain.outcome import Succeeded, TooLate, Undone, UndoPending
+from external_gate.domain.outcome import TooLate, Undone, UndoPending
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import calling, retry
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.reading_back import Proof, read_back
-from external_gate.engine.undone import charged_attempt
+from external_gate.engine.undone import charged_attempt, has_charged_twice, kept_attempt
+from external_gate.engine.weighing import unknown_attempts
 
 
 async def give_back(case: Case) -> None:
     """Ask for the refund, with the same undo key every time, and act on the answer."""
-    attempt = charged_attempt(case.dossier.attempts)
-    if attempt is None or attempt.gateway not in case.engine.gateways:
+    attempt = charged_attempt(case.workflow, case.dossier.attempts)
+    if attempt is None:
+        await _conclude(case)
+        return
+    if attempt.gateway not in case.engine.gateways:
         draft = case.draft()
         draft.hold(HeldReason.REFUND_REFUSED, "the gateway of the charge is not configured")
         await case.save(draft, give_back=True)
@@ -34,9 +38,20 @@ async def give_back(case: Case) -> None:
 _TWICE = "another charge stands under the same key: only one of them was given back"
 
 
-def _has_charged_twice(attempt: Attempt) -> bool:
-    answers = (piece.answer for piece in attempt.evidence)
-    return len({a.charge_id for a in answers if isinstance(a, Succeeded)}) > 1
+async def _conclude(case: Case) -> None:
+    """End a refund that nobody has to be asked for any more.
+
+    A person gave the money back by hand; or the gateway's word was kept as evidence, but the move
+    that belongs to it was lost.
+    """
+    proof = await _has_metronome_ended(case)
+    draft = case.draft()
+    if kept_attempt(case.workflow, case.dossier.attempts) is not None:
+        draft.hold(HeldReason.REFUND_REFUSED, _TWICE)
+    else:
+        _end(case, draft, proof)
+    due = draft.after.due_at
+    await case.save(draft, give_back=due is None or due > draft.now)
 
 
 async def _has_metronome_ended(case: Case) -> Proof:
@@ -50,13 +65,13 @@ def _act(case: Case, draft: Draft, attempt: Attempt, piece: Evidence, proof: Pro
     match piece.answer:
         case Undone():
             draft.note("refund_confirmed", f"charge {attempt.charge_id} was given back")
-            if _has_charged_twice(attempt):
+            if has_charged_twice(attempt):
                 draft.incident(IncidentKind.REFUND_FAILED, _TWICE)
                 draft.hold(HeldReason.REFUND_REFUSED, _TWICE)
-            elif charged_attempt(draft.attempts) is not None:
+            elif charged_attempt(draft.after, draft.attempts) is not None:
                 draft.set(due_at=draft.now, tries=0, trying_since=None)  # the next attempt's
             else:
-                _end(draft, proof)
+                _end(case, draft, proof)
         case TooLate(cause):
             draft.incident(IncidentKind.REFUND_FAILED, cause or "the gateway refuses the refund")
             draft.hold(HeldReason.REFUND_REFUSED, cause or "the gateway refuses the refund")
@@ -71,7 +86,14 @@ def _act(case: Case, draft: Draft, attempt: Attempt, piece: Evidence, proof: Pro
             _ask_again(case, draft)
 
 
-def _end(draft: Draft, proof: Proof) -> None:
+def _end(case: Case, draft: Draft, proof: Proof) -> None:
+    unknown = unknown_attempts(case.engine, draft)
+    if unknown and proof is not Proof.COMMITTED:
+        # `failed`, and any other end, needs every attempt dead: another one may take money yet.
+        numbers = ", ".join(str(attempt.number) for attempt in unknown)
+        detail = f"the money is back, but attempt {numbers} is not known to be over"
+        draft.hold(HeldReason.UNKNOWN_CHARGE, detail)
+        return
     match proof:
         case Proof.CANCELLED:
             draft.move(State.REFUNDED, "given back, and the invoice is void", due_at=None)

@@ -213,7 +213,7 @@ def _after_failed(draft: Draft, proof: Proof, why: str) -> None:
 
 def _may_refund_unasked(case: Case, draft: Draft) -> bool:
     """Configured, possible, and no release of ours still without an answer (design §4)."""
-    attempt = charged_attempt(case.dossier.attempts)
+    attempt = charged_attempt(case.workflow, case.dossier.attempts)
     return (
         case.engine.policy.refund_when_unreleasable
         and attempt is not None

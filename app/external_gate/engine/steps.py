@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.errors import Broken, LeaseLost
 from external_gate.domain.workflow import ENDED, HeldReason, State
-from external_gate.engine import charging, looking, refunding, releasing
+from external_gate.engine import charging, looking, refunding, releasing, weighing
 from external_gate.engine.case import Case
 from external_gate.stores.store_records import HoldWanted, UnreadEvidence
 
@@ -29,13 +29,11 @@ async def rest(case: Case) -> None:
 
 async def watch(case: Case) -> None:
     """Look on while held where a proof may still come; everything else waits for a person."""
-    if case.workflow.verdict is None and case.workflow.held_reason in _STILL_ASKED:
+    if weighing.is_still_asked(case.engine, case.draft()):
         await looking.look(case)
     else:
         await rest(case)
 
-
-_STILL_ASKED = frozenset({HeldReason.UNKNOWN_CHARGE})
 
 STEPS: Mapping[State, Step] = {
     State.RECEIVED: charging.advance,
@@ -49,6 +47,9 @@ STEPS: Mapping[State, Step] = {
     State.REFUNDING: refunding.give_back,
     **dict.fromkeys(ENDED, rest),
 }
+
+
+_LOOK_BY_THEMSELVES = frozenset({State.UNRESOLVED, State.PENDING, State.HELD})
 
 
 async def advance(case: Case, *, may_go_on: Callable[[], bool] = lambda: True) -> None:
@@ -73,18 +74,31 @@ async def _one_step(case: Case) -> None:
     if case.workflow.hold_wanted is not None and case.workflow.state in HOLDABLE:
         await _hold(case, case.workflow.hold_wanted)
         return
-    due_at = case.workflow.due_at
     try:
-        if due_at is None:
-            await rest(case)
-        elif due_at > case.engine.clock.now():
-            await _give_back(case, due_at)
-        else:
-            await STEPS[case.workflow.state](case)
+        await _step_of(case)(case)
     except UnreadEvidence:
         await charging.read_and_decide(case)
     except HoldWanted:
         await case.reread()
+
+
+def _step_of(case: Case) -> Step:
+    """Give the step to take now; a look that a notice asked for comes before anything else."""
+    state, due_at = case.workflow.state, case.workflow.due_at
+    is_due = due_at is not None and due_at <= case.engine.clock.now()
+    if looking.is_asked(case):
+        # Where nobody knows what is on the wire, and where the step that is due looks anyway, the
+        # ordinary step comes first.
+        looks_anyway = state is State.CHARGING or (is_due and state in _LOOK_BY_THEMSELVES)
+        return STEPS[state] if looks_anyway else looking.look_again
+    if is_due:
+        return STEPS[state]
+    return rest if due_at is None else _wait
+
+
+async def _wait(case: Case) -> None:
+    """Leave alone what is due later."""
+    await _give_back(case, case.workflow.due_at)
 
 
 async def _hold(case: Case, reason: HeldReason) -> None:
@@ -100,7 +114,7 @@ async def _cool_down(case: Case) -> None:
     await _give_back(case, case.engine.clock.now() + timedelta(minutes=1))
 
 
-async def _give_back(case: Case, due_at: datetime) -> None:
+async def _give_back(case: Case, due_at: datetime | None) -> None:
     """End the lease of a workflow whose next step lies in the future."""
     fenced = [(case.workflow.workflow_id, case.fence)]
     await case.engine.store.give_back(fenced, due_at=due_at)

@@ -1,20 +1,48 @@
-"""What an undo has done to a workflow's money. Pure."""
+"""What has become of a workflow's money after it was taken. Pure."""
 
 from collections.abc import Iterable
 
 from external_gate.domain.evidence import Attempt, Source
 from external_gate.domain.outcome import Succeeded, Undone
+from external_gate.domain.workflow import Workflow
 
 
-def charged_attempt(attempts: Iterable[Attempt]) -> Attempt | None:
-    """Give the attempt that took money and keeps it, the latest if there are several."""
-    charged = [a for a in attempts if took_money(a) and not was_given_back([a])]
+def charged_attempt(workflow: Workflow, attempts: Iterable[Attempt]) -> Attempt | None:
+    """Give the attempt whose gateway can be asked to give money back, the latest of several."""
+    charged = [
+        attempt
+        for attempt in attempts
+        if took_money(attempt)
+        and not was_given_back([attempt])
+        and not was_given_back_by_hand(workflow, attempt)
+    ]
     return charged[-1] if charged else None
+
+
+def kept_attempt(workflow: Workflow, attempts: Iterable[Attempt]) -> Attempt | None:
+    """Give the latest attempt whose money is not all back, whether we can ask for it or not."""
+    kept = [attempt for attempt in attempts if keeps_money(workflow, attempt)]
+    return kept[-1] if kept else None
+
+
+def keeps_money(workflow: Workflow, attempt: Attempt) -> bool:
+    """Tell whether it took money that is not all back."""
+    return (
+        took_money(attempt)
+        and not was_given_back_by_hand(workflow, attempt)
+        and (has_charged_twice(attempt) or not was_given_back([attempt]))
+    )
 
 
 def took_money(attempt: Attempt) -> bool:
     """Tell whether a success is on record, whatever else is."""
     return any(isinstance(piece.answer, Succeeded) for piece in attempt.evidence)
+
+
+def has_charged_twice(attempt: Attempt) -> bool:
+    """Tell whether two charges stand under its key: a refund gives only one of them back."""
+    answers = (piece.answer for piece in attempt.evidence)
+    return len({a.charge_id for a in answers if isinstance(a, Succeeded)}) > 1
 
 
 def was_given_back(attempts: Iterable[Attempt]) -> bool:
@@ -24,3 +52,17 @@ def was_given_back(attempts: Iterable[Attempt]) -> bool:
         for attempt in attempts
         for piece in attempt.evidence
     )
+
+
+def was_given_back_by_hand(workflow: Workflow, attempt: Attempt) -> bool:
+    """Tell whether a person has said, with evidence, that all money of the attempt is back."""
+    return given_back_by_hand(attempt) in workflow.approvals
+
+
+BY_HAND = "refunded_by_hand:"
+"""How the words begin by which a workflow remembers, under its fence, what a person gave back."""
+
+
+def given_back_by_hand(attempt: Attempt) -> str:
+    """Give the word by which a workflow remembers that a person gave an attempt's money back."""
+    return f"{BY_HAND}{attempt.number}"

@@ -26,7 +26,9 @@ from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import retry
 from external_gate.engine.context import Engine, Policy
 from external_gate.engine.contradictions import raise_incidents
+from external_gate.engine.customer_action import note_customer_action
 from external_gate.engine.draft import Draft
+from external_gate.engine.undone import keeps_money
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def standing_in(engine: Engine, draft: Draft, attempt: Attempt) -> Standing:
 def weigh(engine: Engine, draft: Draft) -> None:
     """Fill the draft with the move that the evidence demands, or with the time of the next look."""
     raise_incidents(draft)
+    note_customer_action(draft)
     decided = draft.after.verdict is not None or draft.after.has_ended
     if decided or draft.after.state is State.REFUNDING:
         _after_the_decision(draft)
@@ -108,7 +111,7 @@ def _closed_attempt_took_money(engine: Engine, draft: Draft) -> bool:
     return any(
         isinstance(standing_in(engine, draft, attempt), Taken | Mismatched | Contradicted)
         for attempt in draft.attempts
-        if attempt.closed
+        if attempt.closed and keeps_money(draft.after, attempt)
     )
 
 
@@ -135,7 +138,10 @@ def _resume(draft: Draft) -> None:
 
 def _act(draft: Draft, attempt: Attempt, scales: Scales) -> None:
     if draft.after.state is State.HELD:
-        draft.set(due_at=next_look_while_held(draft, scales.capabilities))
+        draft.set(due_at=None)
+        if (found := _left_to_people(draft, attempt, scales)) is not None:
+            _tell_people(draft, found)
+            return
     match scales.standing:
         case Taken(proof):
             _resume(draft)
@@ -154,6 +160,34 @@ def _act(draft: Draft, attempt: Attempt, scales: Scales) -> None:
             _on_open(draft, cause, scales)
         case _ as never:
             assert_never(never)
+
+
+def _left_to_people(draft: Draft, attempt: Attempt, scales: Scales) -> str | None:
+    """Give what is proven now about a held charge that must stay held all the same.
+
+    A person asked for the hold, or the evidence says both: what is told to Metronome cannot be
+    taken back, so a person decides. And `failed` is not sent while the schedule has another try.
+    """
+    by_hand = draft.after.held_reason in {HeldReason.OPERATOR, HeldReason.CONTRADICTION}
+    match scales.standing:
+        case Taken(proof) if by_hand:
+            return f"charge {proof.charge_id} took {proof.amount}"
+        case Dead(decline) if by_hand or _may_try_again(attempt, decline, scales):
+            return f"declined ({decline.kind}): {decline.code or 'no code'}"
+        case _:
+            return None
+
+
+def _tell_people(draft: Draft, found: str) -> None:
+    detail = draft.after.held_detail
+    if found not in detail:
+        draft.set(held_detail=f"{detail}; found since: {found}" if detail else found)
+        draft.note("proof_found", f"{found}; it stays held until a person lets it go on")
+
+
+def _may_try_again(attempt: Attempt, decline: Declined, scales: Scales) -> bool:
+    schedule = scales.policy.soft_decline_schedule
+    return decline.kind is DeclineKind.SOFT and attempt.number <= len(schedule)
 
 
 def _on_trouble(draft: Draft, trouble: Mismatched | Contradicted | WeWereRefused) -> None:
@@ -181,11 +215,9 @@ def _hold_or_hold_for(draft: Draft, reason: HeldReason, why: str) -> None:
 def _on_dead(draft: Draft, attempt: Attempt, decline: Declined, scales: Scales) -> None:
     draft.put(replace(attempt, closed=True))
     why = f"declined ({decline.kind}): {decline.code or 'no code'} {decline.message}".rstrip()
-    schedule = scales.policy.soft_decline_schedule
-    again = decline.kind is DeclineKind.SOFT and attempt.number <= len(schedule)
     _resume(draft)
-    if again and draft.after.state is not State.HELD:
-        due = draft.now + schedule[attempt.number - 1]
+    if _may_try_again(attempt, decline, scales):
+        due = draft.now + scales.policy.soft_decline_schedule[attempt.number - 1]
         draft.move(State.READY, f"{why}; tried again by schedule", due_at=due, **_OFF_THE_LADDER)
     else:
         draft.decide(Verdict.FAILED, why)
@@ -232,7 +264,9 @@ def _why_waiting(waiting: Waiting) -> str:
     if waiting.final_at is not None:
         return f"declined, but not finally before {waiting.final_at.isoformat(timespec='seconds')}"
     if waiting.pending.needs_customer:
-        return f"the customer must act: {waiting.pending.action_url or 'no usable address'}"
+        # Not the address itself: who has it may act for the customer, and this is logged.
+        where = "the gateway gave an address" if waiting.pending.action_url else "no usable address"
+        return f"the customer must act: {where}"
     return "the gateway says: not final yet"
 
 
@@ -282,6 +316,32 @@ def hold_unknown(draft: Draft, cause: str, capabilities: Capabilities) -> None:
     """Hold a charge that nobody knows; lookups go on where there are any."""
     draft.hold(HeldReason.UNKNOWN_CHARGE, cause)
     draft.set(due_at=next_look_while_held(draft, capabilities))
+
+
+def look_on(engine: Engine, draft: Draft) -> None:
+    """Give a held workflow its next look where one may still bring a proof; for every save."""
+    due_at = draft.after.due_at
+    if (due_at is None or due_at <= draft.now) and is_still_asked(engine, draft):
+        draft.set(due_at=draft.now + retry.HOURLY)
+
+
+def is_still_asked(engine: Engine, draft: Draft) -> bool:
+    """Tell whether a held workflow has a charge that is unknown or open and can be looked up."""
+    return draft.after.state is State.HELD and any(
+        engine.capabilities(attempt.gateway).lookup is Lookup.QUERY
+        for attempt in unknown_attempts(engine, draft)
+    )
+
+
+def unknown_attempts(engine: Engine, draft: Draft) -> list[Attempt]:
+    """Give every attempt that may have been sent and may still turn out either way."""
+    return [
+        attempt
+        for attempt in draft.attempts
+        if not attempt.closed
+        and (attempt.sends or attempt.evidence)
+        and isinstance(standing_in(engine, draft, attempt), Open | Absent | Waiting)
+    ]
 
 
 def next_look_while_held(draft: Draft, capabilities: Capabilities) -> datetime | None:

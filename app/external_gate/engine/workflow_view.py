@@ -27,7 +27,8 @@ from external_gate.domain.outcome import (
 )
 from external_gate.domain.workflow import Workflow
 from external_gate.engine.advice import what_next
-from external_gate.stores.store_records import Dossier
+from external_gate.engine.customer_action import action_url
+from external_gate.stores.store_records import Dossier, KeptNotice
 
 View = dict[str, object]
 """What JSON can say."""
@@ -56,20 +57,30 @@ def workflow_view(workflow: Workflow) -> View:
 
 
 def dossier_view(
-    dossier: Dossier, *, history: Sequence[HistoryEntry], incidents: Sequence[Incident]
+    dossier: Dossier,
+    *,
+    history: Sequence[HistoryEntry],
+    incidents: Sequence[Incident],
+    notices: Sequence[KeptNotice] = (),
 ) -> View:
-    """Give everything that is known about one workflow; nothing in it is secret."""
+    """Give everything that is known about one workflow, for operators.
+
+    Nothing in it is secret, but who has `action_url` may act for the customer.
+    """
     workflow = dossier.workflow
     return {
         **workflow_view(workflow),
         "next": what_next(workflow),
         "rounding": workflow.rounding,
         "pending_deadline": _maybe(workflow.pending_deadline),
+        "action_url": action_url(dossier),
+        "look_at": _maybe(workflow.look_at),
         "hold_wanted": None if workflow.hold_wanted is None else workflow.hold_wanted.value,
         "approvals": sorted(workflow.approvals),
         "restored_at": _maybe(workflow.restored_at),
         "attempts": [_attempt(attempt) for attempt in dossier.attempts],
         "releases": [_release(release) for release in dossier.releases],
+        "gateway_notices": [notice_view(notice) for notice in notices],
         "incidents": [_incident(incident) for incident in incidents],
         "history": [_entry(entry) for entry in history],
     }
@@ -89,7 +100,8 @@ def instant_view(instant: datetime) -> str:
 def answer_view(answer: Answer) -> View:
     """Give what one call meant, as a word under `answer`, and what it brought.
 
-    The address at which a customer can finish a payment is left out: who has it may act for them.
+    The address at which a customer can finish a payment is left out: of all that were given, only
+    the one that is good now is shown, beside the workflow.
     """
     match answer:
         case Succeeded(charge_id, amount, reference):
@@ -110,6 +122,22 @@ def answer_view(answer: Answer) -> View:
             return {"answer": "not_found", "conclusive": conclusive}
         case _:
             return _undo(answer)
+
+
+def notice_view(notice: KeptNotice) -> View:
+    """Give what a gateway told by itself."""
+    return {
+        "number": notice.number,
+        "gateway": notice.gateway,
+        "event_id": notice.event_id,
+        "attempt_key": notice.attempt_key,
+        "claim": None if notice.outcome is None else answer_view(notice.outcome),
+        "signed_and_final": notice.signed_and_final,
+        "received_at": instant_view(notice.received_at),
+        "deliveries": notice.deliveries,
+        "workflow_id": notice.workflow_id,
+        "evidence": notice.evidence,
+    }
 
 
 def _undo(answer: Undone | UndoPending | TooLate | UndoUnknown) -> View:

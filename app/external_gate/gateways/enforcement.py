@@ -125,9 +125,19 @@ def _currencies(capabilities: Capabilities) -> Iterator[str]:
         yield f"currencies holds {', '.join(unknown)}, which cannot be charged"
 
 
+def _declines(capabilities: Capabilities) -> Iterator[str]:
+    if capabilities.failed_is_final_after <= timedelta(0) or capabilities.lookup is Lookup.QUERY:
+        return
+    yield (
+        f"failed_is_final_after is {capabilities.failed_is_final_after}, but lookup is"
+        f" {capabilities.lookup.value}; nobody could learn whether a decline has stayed one"
+    )
+
+
 _RULES: tuple[Callable[[Capabilities], Iterator[str]], ...] = (
     _durations,
     _keys,
     _replay,
+    _declines,
     _currencies,
 )

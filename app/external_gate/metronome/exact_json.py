@@ -35,9 +35,13 @@ def read_object(body: bytes, *, subject: str) -> dict[str, object]:
 def write_object(fields: Mapping[str, object]) -> bytes:
     """Write an object, `Decimal` as a plain number.
 
-    Raises `BadInput` for what JSON has no exact form for: floats, NaN, names that are no text.
+    Raises `BadInput` for what JSON has no exact form for: floats, NaN, names that are no text; and
+    for numbers of more than `LONGEST_NUMBER` characters.
     """
-    return _written(fields).encode("ascii")
+    try:
+        return _written(fields).encode("ascii")
+    except RecursionError as error:
+        raise BadInput("the object is nested too deeply to be written as JSON") from error
 
 
 def _written(value: object) -> str:
@@ -48,11 +52,21 @@ def _written(value: object) -> str:
         case list() | tuple():
             return "[" + ",".join(map(_written, value)) + "]"
         case Decimal() if value.is_finite():
-            return f"{value:f}"
+            return _plain(value)
         case None | bool() | int() | str():
             return json.dumps(value)
         case _:
             raise BadInput(f"{type(value).__name__} has no exact form in JSON; give a Decimal")
+
+
+def _plain(number: Decimal) -> str:
+    _, digits, exponent = number.as_tuple()
+    # Counted before it is written: `1e999999999` in full would fill the memory.
+    is_short = len(digits) + abs(int(exponent)) <= LONGEST_NUMBER
+    text = f"{number:f}" if is_short else ""
+    if not is_short or len(text) > LONGEST_NUMBER:
+        raise BadInput(f"a number in JSON has at most {LONGEST_NUMBER} characters")
+    return text
 
 
 def _name(name: object) -> str:

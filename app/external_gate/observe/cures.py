@@ -123,11 +123,13 @@ CURES: Mapping[HeldReason, Cure] = {
         "invoice there, then retry to release again, or refund what was taken"
     ),
     _R.REFUND_REFUSED: Cure(
-        "the gateway can no longer give the money back; give it back by hand, or "
-        "retry to ask once more",
+        "the gateway can no longer give the money back; give it back by hand and record that with "
+        "refund --by-hand, or retry to ask once more",
         _RETRY,
     ),
-    _R.OPERATOR: Cure("a person asked for this; retry lets it go on", _RETRY),
+    _R.OPERATOR: Cure(
+        "a person asked for this; retry lets it go on, or settle it by what was found since", _RETRY
+    ),
 }
 """What to do about each reason for holding."""
 
@@ -191,4 +193,20 @@ FLAWED = (
 CONFLICTED = (
     "Metronome sent other facts for a known workflow; compare external-gate notifications show "
     "{number} with external-gate workflows show {id}"
+)
+
+UNMATCHED = (
+    "a gateway told of a charge that our books do not know; look it up there by its key: is it of "
+    "another installation, or was a backup restored here? It is kept, see: external-gate "
+    "notifications list --unmatched"
+)
+
+MISDIRECTED = (
+    "a gateway told of an attempt that was sent through another gateway; it is not believed. "
+    "Compare the addresses and secrets of both gateways' notifications"
+)
+
+ADAPTER_FAILED = (
+    "the adapter could not read a notification and did not say so as its contract asks; tell its "
+    "authors. The gateway will try again, and its charges are asked for on their schedule"
 )

@@ -12,6 +12,7 @@ STOPPED: Final = "stopped"
 NAMES_IGNORED: Final = "names_ignored"
 DATABASE_RESTORED: Final = "database_restored"
 LOG_LINES_LOST: Final = "log_lines_lost"
+CONNECTIONS_CLOSED: Final = "connections_closed"  # by us: too slow, unread, or too many
 
 # Notifications of Metronome's.
 NOTIFICATION_RECORDED: Final = "notification_recorded"
@@ -19,6 +20,14 @@ NOTIFICATION_FLAWED: Final = "notification_flawed"
 NOTIFICATION_CONFLICTED: Final = "notification_conflicted"
 NOTIFICATION_REFUSED: Final = "notification_refused"
 CLOCK_SUSPECTED: Final = "clock_suspected"
+
+# Notices of gateways.
+GATEWAY_NOTICE_RECORDED: Final = "gateway_notice_recorded"
+GATEWAY_NOTICE_UNMATCHED: Final = "gateway_notice_unmatched"
+GATEWAY_NOTICE_MISDIRECTED: Final = "gateway_notice_misdirected"
+GATEWAY_NOTICE_IGNORED: Final = "gateway_notice_ignored"
+GATEWAY_NOTICE_REFUSED: Final = "gateway_notice_refused"
+GATEWAY_ADAPTER_FAILED: Final = "gateway_adapter_failed"
 
 # One save of a workflow, named after the state that it reached.
 WORKFLOW_READIED: Final = "workflow_readied"

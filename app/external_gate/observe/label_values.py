@@ -14,6 +14,14 @@ REFUSALS = OneOf(
     *("too_new", "body_too_large", "body_too_slow", "not_durable"),
     others=True,
 )
+NOTICE_EFFECTS = OneOf(
+    *("evidence", "look", "duplicate", "unmatched", "misdirected", "ignored"), others=True
+)
+NOTICE_REFUSALS = OneOf(
+    *("unknown_gateway", "not_verified", "unreadable", "adapter_failed", "body_too_large"),
+    *("body_too_slow", "not_durable"),
+    others=True,
+)
 OUTCOMES = OneOf(
     *("succeeded", "declined", "pending", "unknown", "not_sent", "misconfigured", "not_found"),
     *("undone", "undo_pending", "too_late", "undo_unknown"),

@@ -56,6 +56,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._catalogue = Catalogue(registry)
         self._add_intake(self._catalogue)
+        self._add_notices(self._catalogue)
         self._add_workflows(self._catalogue)
         self._add_calls(self._catalogue)
         self._add_machinery(self._catalogue)
@@ -87,6 +88,21 @@ class Metrics:
         self._clock = add.counter(
             "clock_suspected_total",
             "Validly signed deliveries refused for their date alone: our clock may be wrong.",
+        )
+
+    def _add_notices(self, add: Catalogue) -> None:
+        gateways = Names()
+        self._notices = add.counters(
+            "gateway_notices_total",
+            "Notices of gateways acknowledged, by what they came to.",
+            gateway=gateways,
+            effect=values.NOTICE_EFFECTS,
+        )
+        self._notices_refused = add.counters(
+            "gateway_notices_refused_total",
+            "Notifications of gateways turned away, by reason; nothing of them was stored.",
+            gateway=gateways,
+            reason=values.NOTICE_REFUSALS,
         )
 
     def _add_workflows(self, add: Catalogue) -> None:
@@ -194,6 +210,14 @@ class Metrics:
         self._refused.at(reason).inc()
         if only_the_date:
             self._clock.inc()
+
+    def gateway_notice_taken(self, gateway: str, effect: str) -> None:
+        """Count an acknowledged notice of a gateway."""
+        self._notices.at(gateway, effect).inc()
+
+    def gateway_notices_refused(self, gateway: str, reason: str) -> None:
+        """Count a notification of a gateway that was turned away."""
+        self._notices_refused.at(gateway, reason).inc()
 
     def workflow_held(self, reason: HeldReason) -> None:
         """Count a hold."""

@@ -59,6 +59,14 @@ _WATCHED = (
         "a webhook secret was changed, or somebody tries",
     ),
     (
+        'rate(external_gate_gateway_notices_total{effect="misdirected"}[15m]) > 0',
+        "a gateway speaks of another gateway's charges",
+    ),
+    (
+        'rate(external_gate_gateway_notices_refused_total{reason="adapter_failed"}[15m]) > 0',
+        "an adapter cannot read what its gateway sends",
+    ),
+    (
         "time() - max(external_gate_counted_timestamp_seconds) > 120",
         "the database cannot be read",
     ),

@@ -153,7 +153,8 @@ def _read(shape: type[Shape], body: bytes, *, status: int) -> Shape:
         place = first["loc"][0] if first["loc"] else ""
         where = f"{place}: " if place in shape.model_fields else ""
         flaw = where + first["msg"]
-        raise Unavailable(f"payers.url answered {status}, but not as agreed: {flaw}") from error
+        # Without a cause: it would carry their names.
+        raise Unavailable(f"payers.url answered {status}, but not as agreed: {flaw}") from None
     except (ValueError, RecursionError) as error:
         raise Unavailable(f"payers.url answered {status} with unreadable JSON") from error
 

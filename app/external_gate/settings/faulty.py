@@ -58,7 +58,7 @@ def faults_from(error: ValidationError, *, under: str = "") -> list[Fault]:
     For adapters too: `faults_from(error, under="gateways.main")`. Values given are left out.
     """
     details = error.errors(include_input=False, include_url=False, include_context=False)
-    return [
+    faults = [
         Fault(
             key=".".join(part for part in (under, dotted(_path(detail["loc"]))) if part),
             wrong=_sentence(detail["msg"]),
@@ -66,6 +66,8 @@ def faults_from(error: ValidationError, *, under: str = "") -> list[Fault]:
         )
         for detail in details
     ]
+    # Once each: a list may have the same fault in every one of its entries.
+    return list(dict.fromkeys(faults))
 
 
 def _path(location: tuple[int | str, ...]) -> list[str]:

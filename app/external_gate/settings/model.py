@@ -59,6 +59,11 @@ class ServerSettings(Section):
     """Largest body of a request; a larger one is answered 413."""
     body_timeout_seconds: Seconds = 10.0
     """How long the body of a request may take to arrive."""
+    header_timeout_seconds: Seconds = 10.0
+    """How long a connection may take to send the headers of a request, or to read its answer."""
+    max_connections: Whole = Field(default=512, ge=16)
+    """Most connections at once, fewer where the system allows few open files; the oldest without a
+    whole request is closed for one more. Each may keep body_limit_bytes and 100 KB in memory."""
     drain_delay_seconds: Pause = 2.0
     """How long readiness is red before the listener closes, so that load balancers see it."""
 

@@ -31,6 +31,9 @@ EXAMPLE = "`python -m external_gate.settings.example` lists every key"
 _LARGEST_SECRET_BYTES = 65_536
 _UNFIT = f"it must be UTF-8 and at most {_LARGEST_SECRET_BYTES} bytes"
 
+# Of a number: `1e999999999` in full would fill the memory, and no knob comes near this.
+_FARTHEST_EXPONENT = 100
+
 # Messages of the TOML parser that name no key and no value.
 _HARMLESS = re.compile(r"[A-Za-z '=,\\/-]+")
 
@@ -90,7 +93,7 @@ def read_file(file: FilePath) -> Layer:
         layer.is_unreadable = True
         return layer
     try:
-        tree = tomllib.loads(content.decode(), parse_float=Decimal)
+        tree = tomllib.loads(content.decode(), parse_float=_number)
     except (ValueError, ArithmeticError, RecursionError) as error:
         layer.faults.append(Fault(str(file), _toml_trouble(error, content), "mend it there"))
         layer.is_unreadable = True
@@ -164,6 +167,10 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
 
 
 def _place(layer: Layer, name: str, text: str) -> None:
+    if not _is_unicode(name):
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        layer.faults.append(Fault(shown, "is not UTF-8", "unset it"))
+        return
     path = _path_of(name)
     source = f"environment {name}"
     in_file = _knob_in_file(path)
@@ -237,10 +244,18 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+def _number(literal: str) -> Decimal:
+    """Read a number exactly. Raises `ValueError` for one with which nothing could be done."""
+    number = Decimal(literal)
+    if number.is_finite() and abs(number.adjusted()) > _FARTHEST_EXPONENT:
+        raise ValueError("a number is out of range")
+    return number
+
+
 def _json(text: str) -> object:
     """Read JSON with exact decimals; None when it is none."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+        return json.loads(text, parse_float=_number, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError):
         return None
 

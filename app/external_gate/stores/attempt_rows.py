@@ -24,12 +24,14 @@ def attempt_from(row: Row, evidence: tuple[Evidence, ...]) -> Attempt:
         send_deadline=instant(row["send_deadline"]),
         last_possible_send=instant(row["last_possible_send"]),
         closed=bool(row["closed"]),
+        look_asked=row["look_asked"],
+        look_made=row["look_made"],
         evidence=evidence,
     )
 
 
 def attempt_values(attempt: Attempt) -> dict[str, Value]:
-    """Write an attempt without its evidence."""
+    """Write an attempt without its evidence, and without `look_asked`, which notices count."""
     charge = attempt.charge
     return {
         "workflow_id": charge.workflow_id,
@@ -46,6 +48,7 @@ def attempt_values(attempt: Attempt) -> dict[str, Value]:
         "send_deadline": milliseconds(attempt.send_deadline),
         "last_possible_send": milliseconds(attempt.last_possible_send),
         "closed": int(attempt.closed),
+        "look_made": attempt.look_made,
     }
 
 

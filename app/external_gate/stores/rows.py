@@ -58,6 +58,8 @@ def workflow_from(row: Row) -> Workflow:
         restored_at=instant(row["restored_at"]),
         void_seen_at=instant(row["void_seen_at"]),
         release_generation=row["release_generation"],
+        look_at=instant(row["look_at"]),
+        looked_at=instant(row["looked_at"]),
         evidence_read=row["evidence_read"],
     )
 
@@ -100,6 +102,8 @@ def workflow_values(workflow: Workflow) -> dict[str, Value]:
         "restored_at": milliseconds(workflow.restored_at),
         "void_seen_at": milliseconds(workflow.void_seen_at),
         "release_generation": workflow.release_generation,
+        "look_at": milliseconds(workflow.look_at),
+        "looked_at": milliseconds(workflow.looked_at),
         "evidence_read": workflow.evidence_read,
     }
 

@@ -24,11 +24,13 @@ from external_gate.stores import (
     sqlite_leases,
     sqlite_lists,
     sqlite_marks,
+    sqlite_notices,
     sqlite_payers,
     sqlite_saves,
 )
 from external_gate.stores.file_lock import FileLock
 from external_gate.stores.heartbeat_file import HeartbeatFile
+from external_gate.stores.one_name import refuse_other_names
 from external_gate.stores.readers import Readers
 from external_gate.stores.schema import migrate, shipped
 from external_gate.stores.sqlite_connection import (
@@ -37,13 +39,17 @@ from external_gate.stores.sqlite_connection import (
     immediate,
     open_to_read,
     open_to_write,
+    prove_writable,
 )
-from external_gate.stores.sqlite_faults import translate
+from external_gate.stores.sqlite_faults import translate, translate_at_start
 from external_gate.stores.store_records import (
     Change,
     Counts,
     Dossier,
+    KeptNotice,
+    NewNotice,
     NewNotification,
+    NoticeTaken,
     Notification,
     Recorded,
     WorkflowFilter,
@@ -95,7 +101,8 @@ class SqliteStore:
         try:
             database = self._open_file()
         except sqlite3.Error as error:
-            raise self._translate(error) from error
+            meaning = translate_at_start if self._exclusive else translate
+            raise meaning(error, self._path) from error
         connect = partial(open_to_read, self._path, self._busy_timeout, self._connect)
         self._open = (
             database,
@@ -164,6 +171,10 @@ class SqliteStore:
             partial(sqlite_evidence.append_evidence, key=key, evidence=evidence)
         )
 
+    async def record_notices(self, notices: Sequence[NewNotice]) -> Sequence[NoticeTaken]:
+        """Make a gateway's notices durable: evidence, or a look that is wanted."""
+        return await self._write(partial(sqlite_notices.record_notices, notices=notices))
+
     async def want_hold(
         self, workflow_id: WorkflowId, *, reason: HeldReason, detail: str, entry: HistoryEntry
     ) -> None:
@@ -201,6 +212,18 @@ class SqliteStore:
     async def notification(self, number: int) -> Notification | None:
         """Read one kept notification."""
         return await self._read(partial(sqlite_lists.read_notification, number=number))
+
+    async def notices(
+        self, *, limit: int, before: int | None = None, unmatched: bool = False
+    ) -> Sequence[KeptNotice]:
+        """List kept notices of gateways."""
+        wanted = partial(sqlite_notices.list_notices, limit=limit)
+        return await self._read(partial(wanted, before=before, unmatched=unmatched))
+
+    async def notices_of(self, workflow_id: WorkflowId, *, limit: int) -> Sequence[KeptNotice]:
+        """List the newest notices that name an attempt of this workflow."""
+        wanted = partial(sqlite_notices.notices_of, workflow_id=workflow_id)
+        return await self._read(partial(wanted, limit=limit))
 
     async def counts(self) -> Counts:
         """Count unfinished workflows and incidents."""
@@ -250,6 +273,7 @@ class SqliteStore:
         return translate(error, self._path)
 
     def _open_file(self) -> Database:
+        refuse_other_names(self._path)
         with contextlib.ExitStack() as undo:
             if self._exclusive:
                 self._lock.acquire()
@@ -261,6 +285,8 @@ class SqliteStore:
             migrate(database, shipped("sqlite"))
             if beside is not None and self._is_older(database, beside):
                 self._mark_older_copy(database, beside)
+            if self._exclusive:
+                prove_writable(database.conn)
             undo.pop_all()
         return database
 

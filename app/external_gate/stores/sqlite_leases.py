@@ -34,14 +34,16 @@ WHERE workflow_id = :workflow_id AND fence = :fence AND lease_until IS NOT NULL
 
 _IS_LOST = "SELECT 1 FROM workflows WHERE workflow_id = ? AND fence = ?"
 
-# What arrived meanwhile and was not read may not sleep longer than the lease would have lasted.
+# What arrived meanwhile and was not read may not sleep longer than the lease would have lasted, and
+# a look that a notice asked for no longer than until its own time.
 _GIVE_BACK = """
 UPDATE workflows SET
     claimable_at = CASE
         WHEN hold_wanted IS NOT NULL OR EXISTS (
             SELECT 1 FROM evidence
             WHERE evidence.workflow_id = workflows.workflow_id AND number > evidence_read
-        ) THEN min(coalesce(:due_at, lease_until), lease_until)
+        ) THEN min(coalesce(:due_at, lease_until), coalesce(look_at, lease_until), lease_until)
+        WHEN look_at IS NOT NULL THEN min(coalesce(:due_at, look_at), look_at)
         ELSE :due_at
     END,
     lease_until = NULL,

@@ -31,7 +31,8 @@ UPDATE workflows SET
     pending_deadline = :pending_deadline, undo_asked_at = :undo_asked_at,
     hold_wanted = :hold_wanted, hold_wanted_detail = :hold_wanted_detail, approvals = :approvals,
     restored_at = :restored_at, void_seen_at = :void_seen_at,
-    release_generation = :release_generation, evidence_read = :evidence_read,
+    release_generation = :release_generation, look_at = :look_at, looked_at = :looked_at,
+    evidence_read = :evidence_read,
     claimable_at = :claimable_at, lease_until = :lease_until, lease_owner = :lease_owner
 WHERE workflow_id = :workflow_id AND fence = :fence
 """
@@ -40,15 +41,15 @@ WHERE workflow_id = :workflow_id AND fence = :fence
 _KEEP_ATTEMPT = """
 INSERT INTO attempts (
     workflow_id, number, attempt_key, gateway, amount_minor, currency, charge, body, created_at,
-    sends, first_sent_at, send_deadline, last_possible_send, closed
+    sends, first_sent_at, send_deadline, last_possible_send, closed, look_made
 ) VALUES (
     :workflow_id, :number, :attempt_key, :gateway, :amount_minor, :currency, :charge, :body,
-    :created_at, :sends, :first_sent_at, :send_deadline, :last_possible_send, :closed
+    :created_at, :sends, :first_sent_at, :send_deadline, :last_possible_send, :closed, :look_made
 )
 ON CONFLICT (workflow_id, number) DO UPDATE SET
     sends = excluded.sends, first_sent_at = excluded.first_sent_at,
     send_deadline = excluded.send_deadline, last_possible_send = excluded.last_possible_send,
-    closed = excluded.closed
+    closed = excluded.closed, look_made = excluded.look_made
 WHERE attempt_key = excluded.attempt_key AND gateway = excluded.gateway
     AND amount_minor = excluded.amount_minor AND currency = excluded.currency
     AND body = excluded.body
@@ -63,6 +64,10 @@ INSERT INTO releases (
 ON CONFLICT (workflow_id, verdict, generation) DO UPDATE SET
     sends = excluded.sends, answered_at = excluded.answered_at, answer = excluded.answer
 WHERE release_key = excluded.release_key
+"""
+
+_LOOK_WANTED = """
+SELECT 1 FROM attempts WHERE workflow_id = ? AND look_asked > look_made LIMIT 1
 """
 
 _WANT_HOLD = """
@@ -102,9 +107,20 @@ class Save:
         self._check(connection, now)
         self._write_beside(connection)
         newest = newest_evidence(connection, self._workflow_id)
-        after = standing_after(now, self._change, newest_evidence=newest)
-        self._write(connection, row, after, claimable_after(now, self._change))
+        after = standing_after(
+            now,
+            self._change,
+            newest_evidence=newest,
+            look_wanted=self._is_look_wanted(connection, now),
+        )
+        self._write(connection, row, after, claimable_after(now, self._change, after.look_at))
         return dossiers_of(connection, [after])[0]
+
+    def _is_look_wanted(self, connection: sqlite3.Connection, now: Workflow) -> bool:
+        # Only notices ask for looks, never a save: where none was wanted before, none is now.
+        if now.look_at is None:
+            return False
+        return connection.execute(_LOOK_WANTED, (self._workflow_id,)).fetchone() is not None
 
     def _check(self, connection: sqlite3.Connection, now: Workflow) -> None:
         if now.fence != self._change.fence:

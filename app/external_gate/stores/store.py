@@ -13,7 +13,10 @@ from external_gate.stores.store_records import (
     Change,
     Counts,
     Dossier,
+    KeptNotice,
+    NewNotice,
     NewNotification,
+    NoticeTaken,
     Notification,
     Recorded,
     WorkflowFilter,
@@ -109,6 +112,21 @@ class Store(Protocol):
         """
         ...
 
+    async def record_notices(self, notices: Sequence[NewNotice]) -> Sequence[NoticeTaken]:
+        """Make a gateway's notices durable, and let them take effect, all in one transaction.
+
+        One that is proof is appended to its attempt as evidence, as by `append_evidence`. Any other
+        asks to *look again*: its workflow, ended or not, becomes claimable at `Workflow.look_at`
+        without evidence and with `due_at` as it was; a lease is not broken, and what was asked
+        meanwhile is looked at after it. Looks that notices bring forward are `LOOKS_APART`.
+
+        The same gateway and event id again: `DUPLICATE`, counted, never evidence; a repeated hint
+        is a hint once more, and so is a repeat that says something else. `UNMATCHED` when no
+        attempt of this gateway has the key: kept, and matched by a later delivery if one has then.
+        Gives what became of each, in their order.
+        """
+        ...
+
     async def want_hold(
         self, workflow_id: WorkflowId, *, reason: HeldReason, detail: str, entry: HistoryEntry
     ) -> None:
@@ -142,6 +160,19 @@ class Store(Protocol):
 
     async def notification(self, number: int) -> Notification | None:
         """Read one kept notification; None when there is none of that number."""
+        ...
+
+    async def notices(
+        self, *, limit: int, before: int | None = None, unmatched: bool = False
+    ) -> Sequence[KeptNotice]:
+        """List kept notices of gateways, newest first, below the number `before`."""
+        ...
+
+    async def notices_of(self, workflow_id: WorkflowId, *, limit: int) -> Sequence[KeptNotice]:
+        """List the newest notices that name an attempt of this workflow, newest first.
+
+        Also those that were sent by another gateway or before our books knew the attempt.
+        """
         ...
 
     async def begin(

@@ -16,6 +16,7 @@ from external_gate.domain.ledger import (
     Ledger,
     Release,
 )
+from external_gate.domain.outcome import Declined, Outcome, Succeeded
 from external_gate.domain.workflow import HeldReason, State, Workflow
 
 
@@ -71,6 +72,65 @@ class Recorded:
     workflow_id: WorkflowId | None = None
     conflict: bool = False
     """Whether it brought other facts for a known workflow."""
+
+
+class NoticeReceipt(StrEnum):
+    """What became of a gateway's notice; pinned, it is the answer to the gateway."""
+
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    """What one notice of a gateway was understood to say; its bytes are not kept."""
+
+    gateway: str
+    event_id: str
+    attempt_key: AttemptKey
+    outcome: Outcome | None
+    signed_and_final: bool
+    received_at: datetime
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it is evidence by itself; everything else only says: look again."""
+        # Nothing else that a gateway could call final is an end.
+        return self.signed_and_final and isinstance(self.outcome, Succeeded | Declined)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNotice:
+    """A kept notice of a gateway."""
+
+    number: int
+    gateway: str
+    event_id: str
+    attempt_key: AttemptKey
+    outcome: Outcome | None
+    signed_and_final: bool
+    received_at: datetime
+    deliveries: int
+    workflow_id: WorkflowId | None
+    """None while no attempt of this gateway has the key."""
+    evidence: int | None
+    """The number of the evidence that it became; None for a hint, and for one of nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTaken:
+    """What a store made of a notice, after commit."""
+
+    receipt: NoticeReceipt
+    number: int
+    workflow_id: WorkflowId | None = None
+    is_evidence: bool = False
+    """Whether it became evidence now."""
+    look_asked: bool = False
+    """Whether a look is wanted now because of it."""
+    meant_for: str | None = None
+    """The gateway whose attempt it names, when that is another one: then it is unmatched."""
 
 
 @dataclass(frozen=True, slots=True)

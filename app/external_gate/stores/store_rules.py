@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from external_gate.domain.errors import Broken
 from external_gate.domain.ledger import HistoryEntry
@@ -13,7 +13,12 @@ from external_gate.stores.store_records import Change, HoldWanted
 RECORDED = "recorded"
 CONFLICTED = "conflicting_notification"
 RESTORED = "older_copy_found"
+LOOK_ASKED = "look_asked"
 """Events that stores write into the history themselves."""
+
+LOOKS_APART = timedelta(seconds=5)
+"""Between two looks that notices bring forward: whoever floods us with notices costs one lookup in
+this time per workflow, and a customer who has just paid waits no longer."""
 
 _NEVER_SENT = frozenset({State.RECEIVED, State.READY})
 
@@ -81,10 +86,12 @@ def check_hold(hold_wanted: HeldReason | None, change: Change) -> None:
         raise HoldWanted(f"a hold is wanted ({hold_wanted}): hold it instead of charging")
 
 
-def standing_after(now: Workflow, change: Change, *, newest_evidence: int) -> Workflow:
+def standing_after(
+    now: Workflow, change: Change, *, newest_evidence: int, look_wanted: bool
+) -> Workflow:
     """Give the workflow as a good save leaves it: what others wrote meanwhile is not overwritten.
 
-    A hold that was asked for stays until the workflow is held.
+    A hold that was asked for stays until the workflow is held, a look until it was made.
     """
     held = change.after.state is State.HELD
     return replace(
@@ -94,17 +101,42 @@ def standing_after(now: Workflow, change: Change, *, newest_evidence: int) -> Wo
         fence=now.fence,
         hold_wanted=None if held else now.hold_wanted,
         hold_wanted_detail="" if held else now.hold_wanted_detail,
+        look_at=_next_look(now, change.after) if look_wanted else None,
         evidence_read=newest_evidence,
     )
 
 
-def claimable_after(now: Workflow, change: Change) -> datetime | None:
+def _next_look(now: Workflow, after: Workflow) -> datetime:
+    """Give when a look is made that is still wanted: not too soon after the one just made."""
+    wanted_at = now.look_at or after.updated_at
+    return wanted_at if after.looked_at is None else max(wanted_at, after.looked_at + LOOKS_APART)
+
+
+def look_at(workflow: Workflow, asked_at: datetime) -> datetime:
+    """Give when a look is made that a notice asks for now.
+
+    At once, unless one was made within `LOOKS_APART`: then at the end of that time. One that waits
+    already is not moved by a further notice. However wrong a clock was, it is no later than
+    `LOOKS_APART` from now.
+    """
+    soonest = asked_at
+    if workflow.look_at is not None:
+        soonest = workflow.look_at
+    elif workflow.looked_at is not None:
+        soonest = max(asked_at, workflow.looked_at + LOOKS_APART)
+    return min(soonest, asked_at + LOOKS_APART)
+
+
+def claimable_after(
+    now: Workflow, change: Change, look_at: datetime | None = None
+) -> datetime | None:
     """Give when a workflow that is given back can be claimed: when it is due, as a rule.
 
-    At once when a hold was asked for that the decision had not read.
+    At once when a hold was asked for that the decision had not read; and when a look is to be made.
     """
     after = change.after
     unread_hold = now.hold_wanted is not None and after.hold_wanted is None
     if unread_hold and after.state is not State.HELD and not after.has_ended:
         return after.updated_at
-    return after.due_at
+    wanted = [instant for instant in (after.due_at, look_at) if instant is not None]
+    return min(wanted, default=None)

@@ -4,19 +4,26 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health
 from external_gate.web.problems import from_exception
 from external_gate.web.webhooks import MetronomeWebhook
 
 
-def create_app(webhook: MetronomeWebhook, health: Health) -> Starlette:
+def create_app(
+    webhook: MetronomeWebhook, gateway_webhook: GatewayWebhook, health: Health
+) -> Starlette:
     """Put the faces together; nothing here opens or starts anything."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhooks/metronome", webhook.receive, methods=["POST"]),
+            Route("/webhooks/gateways/{name}", gateway_webhook.receive, methods=["POST"]),
             Route("/livez", health.livez, methods=["GET"]),
             Route("/readyz", health.readyz, methods=["GET"]),
             Route("/metrics", health.metricsz, methods=["GET"]),
         ],
         exception_handlers={HTTPException: from_exception, Exception: from_exception},
     )
+    # A path with a slash too many is another one: 404, not a redirect to wherever `Host` says.
+    app.router.redirect_slashes = False
+    return app

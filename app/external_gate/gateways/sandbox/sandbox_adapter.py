@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar, assert_never
 from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, SentCharge
 from external_gate.domain.errors import BadInput, Broken, Refused, Unavailable
 from external_gate.domain.identifiers import AttemptKey
-from external_gate.domain.money import Money
+from external_gate.domain.money import LARGEST_MINOR, Money
 from external_gate.domain.outcome import (
     Declined,
     DeclineKind,
@@ -166,8 +166,13 @@ def _read_order(body: bytes, *, key: AttemptKey) -> Order:
             amount=Money(said["minor"], said["currency"]),
             body_digest=hashlib.sha256(body).hexdigest(),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
         raise BadInput("the sandbox cannot read the order") from error
+    texts: list[object] = [order.attempt_key, order.workflow_id, order.payment_method]
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise BadInput("the sandbox cannot read the order")
+    if not 0 < order.amount.minor <= LARGEST_MINOR:
+        raise BadInput("the sandbox does not charge such an amount")
     if order.attempt_key != key:
         raise BadInput("the order carries another key than the charge")
     return order
