@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaign check format states lock build clean
+.PHONY: help setup demo test campaign fuzz check format states lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,14 @@ demo: $(READY) ## run the main job: emulator, service and sandbox gateway over r
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest
 
-campaign: $(READY) ## run the simulation at length: SEEDS=100000 START=0 REPORT=report.md
-	$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
+campaign: $(READY) ## run the simulation at length, then its deliberate faults: SEEDS=100000 START=0 REPORT=report.md
+	$(BIN)/python -m tests.simulation.campaign --mutations --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
+	$(MAKE) fuzz MINUTES=$(or $(MINUTES),5)
+
+fuzz: $(READY) ## look for hostile inputs with coverage as a guide, on Linux: MINUTES=30
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	$(BIN)/python -m tests.hostile_input.fuzz --all --minutes $(or $(MINUTES),30)
 
 check: $(READY) ## lint, format, types and import rules
 	$(BIN)/ruff check .
@@ -44,7 +50,8 @@ states: $(READY) ## draw docs/states.md from the code
 
 lock: ## resolve the lock files anew (needs uv)
 	uv lock --upgrade
-	uv export --quiet --all-groups --no-emit-project --no-header --format requirements-txt --output-file requirements-dev.lock
+	uv export --quiet --all-groups --no-group fuzz --no-emit-project --no-header --format requirements-txt --output-file requirements-dev.lock
+	uv export --quiet --only-group fuzz --no-emit-project --no-header --format requirements-txt --output-file requirements-fuzz.lock
 	uv export --quiet --no-dev --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
 	rm -f uv.lock
 

@@ -44,7 +44,8 @@ class AnswerTooLarge(Unavailable):
 
 
 # Every way in which a call can end without an answer. OSError covers the operating system, TLS and
-# our own TimeoutError; ValueError a host name that cannot be looked up.
+# our own TimeoutError; ValueError a host name that cannot be looked up; InvalidURL a redirect to
+# nowhere, which httpx takes apart although it is not to follow it.
 NO_ANSWER = (
     IllegalCall,
     NoFreePlace,
@@ -52,6 +53,7 @@ NO_ANSWER = (
     AnswerTooLarge,
     httpx.HTTPError,
     httpx.StreamError,
+    httpx.InvalidURL,
     OSError,
     ValueError,
 )
@@ -216,7 +218,7 @@ def _cause(error: Exception) -> str:
             return "no whole answer in time"
         case TimeoutError():
             return "the call took longer than its total timeout"
-        case httpx.RemoteProtocolError():
+        case httpx.RemoteProtocolError() | httpx.InvalidURL():
             return "the answer was missing, cut off or not HTTP"
         case _:
             return f"the connection failed: {type(error).__name__}"
