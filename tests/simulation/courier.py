@@ -9,11 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from email.utils import format_datetime
 
-from external_gate.domain.errors import BadInput, Unavailable
-from external_gate.domain.evidence import Evidence, Source
-from external_gate.domain.identifiers import AttemptKey
+from external_gate.domain.errors import BadInput, Refused, Unavailable
 from external_gate.domain.outcome import Answer
 from tests.simulation.metronome_books import CONTRACT, GateWorkflow
+from tests.simulation.notice_wire import HEADER, sign_notice, write_notice
 from tests.simulation.service import SECRET, Service
 from tests.simulation.world import World
 
@@ -24,6 +23,9 @@ RETRIES_SECONDS = (5.0, 60.0, 300.0, 900.0, 3600.0, 3600.0, 7200.0, 14400.0, 288
 """Between the deliveries of one notification; two days in all, as Metronome does."""
 
 NOTICE_TRIES = 4
+
+GATEWAYS = ("main", "second")
+"""Of every world, by their names in the configuration."""
 
 REDATES = True
 """Whether what is sent again after a restore is signed with a new date: nobody documents it."""
@@ -36,6 +38,7 @@ class Courier:
         self._world = world
         self._somebody = somebody
         self._sent: list[tuple[str, bytes, datetime]] = []
+        self._events = 0
         self.on_the_way = 0
         self.redates = REDATES
 
@@ -70,7 +73,7 @@ class Courier:
         self.on_the_way -= 1
 
     async def notice(self, key: str, answer: Answer) -> None:
-        """Bring a gateway's signed and final word, some tries, perhaps late or twice."""
+        """Bring a gateway's signed word, some tries, perhaps late or twice, or only as a hint."""
         self.on_the_way += 1
         try:
             await self._notice(key, answer)
@@ -82,25 +85,45 @@ class Courier:
         await asyncio.sleep(chances.between(0, 2))
         if chances.strikes("notice_late"):
             await asyncio.sleep(chances.spread(1, 2e5))
+        self._events += 1
+        gateway = _gateway_of(answer)
+        event_id = f"evt-{self._events}"
+        body = write_notice(event_id, key, None if chances.strikes("notice_is_hint") else answer)
+        if chances.strikes("notice_forged"):
+            await self._bring(gateway, event_id, body, signed_by="somebody else")
+        if chances.strikes("notice_misdirected"):
+            other = next(name for name in GATEWAYS if name != gateway)
+            await self._bring(other, event_id, body, signed_by=other)
         for _ in range(2 if chances.strikes("notice_repeated") else 1):
             for _ in range(NOTICE_TRIES):
-                if not chances.strikes("notice_lost") and await self._bring(key, answer):
+                lost = chances.strikes("notice_lost")
+                if not lost and await self._bring(gateway, event_id, body, signed_by=gateway):
                     break
                 await asyncio.sleep(600)
 
-    async def _bring(self, key: str, answer: Answer) -> bool:
+    async def _bring(self, gateway: str, event_id: str, body: bytes, *, signed_by: str) -> bool:
         service = self._somebody()
         if service is None:
             return False
-        now = service.process.clock.now()
-        piece = Evidence(Source.NOTICE, answer, asked_at=now, at=now)
+        headers = {HEADER: sign_notice(signed_by, body)}
         try:
-            bringing = service.store.append_evidence(AttemptKey(key), [piece])
-            whose = await self._world.asked(bringing, patience=PATIENCE_SECONDS)
-        except (TimeoutError, Unavailable):
+            hearing = service.hear(gateway, headers, body)
+            taken = await self._world.asked(hearing, patience=PATIENCE_SECONDS)
+        except (TimeoutError, Unavailable, Refused) as refused:
+            self._world.timeline.tell("notice", "{} was not taken: {!r}", event_id, refused)
             return False
-        self._world.timeline.tell("notice", "{} for {} of {}", answer, key, whose)
-        return True
+        truth = self._world.truth
+        truth.must("P7", signed_by == gateway, "a forged notice was taken")
+        kept = self._world.restoring or self._is_kept(gateway, event_id)
+        truth.must("P1", kept, f"notice {event_id} was acknowledged and is not kept")
+        self._world.timeline.tell("notice", "{}: {}", event_id, taken)
+        return not self._world.chances.strikes("acknowledgement_lost")
+
+    def _is_kept(self, gateway: str, event_id: str) -> bool:
+        row = self._world.database.connection.execute(
+            "SELECT 1 FROM gateway_notices WHERE gateway = ? AND event_id = ?", (gateway, event_id)
+        ).fetchone()
+        return row is not None
 
     async def _until_acknowledged(self, workflow_id: str, body: bytes) -> None:
         self.on_the_way += 1
@@ -138,6 +161,11 @@ class Courier:
         if workflow_id:
             self._world.truth.fates[workflow_id].acknowledged = True
         return not self._world.chances.strikes("acknowledgement_lost")
+
+
+def _gateway_of(answer: Answer) -> str:
+    """Give the gateway that speaks: its charges are numbered under its name."""
+    return str(getattr(answer, "charge_id", "")).split("-")[0]
 
 
 def _body(workflow: GateWorkflow, total: Decimal) -> bytes:

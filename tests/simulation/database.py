@@ -2,6 +2,7 @@
 
 import functools
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -23,17 +24,18 @@ BEAT_SECONDS = 5.0
 """How often a process raises the high-water mark, as the service does."""
 
 
-class Database:
+class Database(ABC):
     """One database, and beside it the file with the latest heartbeat, which no restore replaces."""
 
-    def __init__(self) -> None:
-        self.connection = _opened(_template())
-        self.heartbeat_file: datetime | None = None
+    connection: sqlite3.Connection
+    """Writes, and reads within a transaction."""
+    reader: sqlite3.Connection
+    """Reads what is committed."""
 
     def commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
         """Run a job; a stage that raises undoes itself alone, as in the store's writer."""
         connection = self.connection
-        connection.execute("BEGIN")
+        connection.execute("BEGIN IMMEDIATE")
         try:
             if first is not None:
                 self._run(first)
@@ -54,20 +56,49 @@ class Database:
 
     def next_claimable(self) -> datetime | None:
         """Give when something can be claimed next."""
-        (earliest,) = self.connection.execute(
+        (earliest,) = self.reader.execute(
             "SELECT min(claimable_at) FROM workflows WHERE claimable_at IS NOT NULL"
         ).fetchone()
         return None if earliest is None else from_milliseconds(earliest)
 
+    @abstractmethod
+    def beat(self, mark: datetime) -> None:
+        """Keep the latest heartbeat beside the database."""
+
+    @abstractmethod
     def copy(self) -> bytes:
         """Give a backup."""
+
+    @abstractmethod
+    def replace(self, backup: bytes) -> bool:
+        """Put a backup in the place of the database; true when opening finds it out."""
+
+    @abstractmethod
+    def crash(self) -> None:
+        """Lose what a killed process had not brought to its disk."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class MemoryDatabase(Database):
+    """Nothing but memory: copied in no time."""
+
+    def __init__(self) -> None:
+        self.connection = self.reader = _opened(_template())
+        self._heartbeat: datetime | None = None
+
+    def beat(self, mark: datetime) -> None:
+        self._heartbeat = mark
+
+    def copy(self) -> bytes:
         return self.connection.serialize()
 
     def replace(self, backup: bytes) -> bool:
-        """Put a backup in the place of the database; true when opening finds it out."""
         self.connection.close()
-        self.connection = _opened(backup)
-        beside = self.heartbeat_file
+        self.connection = self.reader = _opened(backup)
+        beside = self._heartbeat
         mark = sqlite_marks.high_water(self.connection)
         if beside is None or (mark is not None and beside <= mark):
             return False
@@ -79,6 +110,9 @@ class Database:
 
         self.commit(found_out, None)
         return True
+
+    def crash(self) -> None:
+        """Lose nothing: what is committed outlives every process of this world."""
 
     def close(self) -> None:
         self.connection.close()

@@ -40,6 +40,8 @@ class Fortunes:
         self.undecided = 0
         """How many things will still become true by themselves."""
         self.notify: Notify = lambda _key, _answer: None
+        self.taken: Callable[[Try], None] = lambda _one: None
+        """Called when money was taken."""
         self._capabilities = kind.capabilities
         self._loop = loop
         self._chances = chances
@@ -83,6 +85,7 @@ class Fortunes:
         one.place = Place.TAKEN
         self._timeline.tell(self.name, "{} of {} took {}", one.charge_id, one.key, one.amount)
         self._truth.money_taken(one)
+        self.taken(one)
         if self._chances.strikes("reversal"):
             self.eventually(self._chances.spread(60, 2e5), self._reverse, one)
         self._perhaps_notify(one)

@@ -48,6 +48,8 @@ class Arrived:
     body: bytes
     finish_by: float
     """When its effect has happened at the latest: the request timeout after its send."""
+    left_at: float
+    """When it left our machine."""
     proxied: bool = False
     """Whether a proxy on the way repeats it at once when it is declined."""
 
@@ -175,17 +177,19 @@ class GatewayBooks:
         if not account.tries:
             account.since = now
             account.body = arrived.body
-        one = self._new_try(account, arrived.charge)
+        one = self._new_try(account, arrived)
         seconds = min(arrived.finish_by - now, self._chances.between(0, SLOWEST_SECONDS))
         self._loop.later(max(0.0, seconds), self._finish, account, one, arrived, reply)
 
-    def _new_try(self, account: Account, charge: Charge) -> Try:
+    def _new_try(self, account: Account, arrived: Arrived) -> Try:
         self._number += 1
+        charge = arrived.charge
         one = Try(
             f"{self.name}-{self._number}",
             str(charge.attempt_key),
             charge.workflow_id,
             charge.amount,
+            arrived.left_at,
         )
         account.tries.append(one)
         account.everything.append(one)
@@ -198,7 +202,7 @@ class GatewayBooks:
             if place is Place.DECLINED and arrived.proxied:
                 self._timeline.tell(self.name, "a proxy repeats the declined {}", one.charge_id)
                 visible_at = one.visible_at
-                one = self._new_try(account, arrived.charge)
+                one = self._new_try(account, arrived)
                 self.fortunes.decide(one)
                 one.visible_at = visible_at
         answer: Answer = self.fortunes.tell(one)

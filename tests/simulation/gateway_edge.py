@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, KeyStores, SentCharge
 from external_gate.domain.clock import HighWater
-from external_gate.domain.errors import Refused
 from external_gate.domain.outcome import (
     Answer,
     NotFound,
@@ -20,11 +21,19 @@ from external_gate.domain.outcome import (
 )
 from external_gate.gateways.gateway import GatewayNotice
 from tests.simulation.gateway_books import Arrived, GatewayBooks, Reply
+from tests.simulation.notice_wire import HEADER, read_notice
 from tests.simulation.process import Process
+from tests.simulation.truth import Fate
 from tests.simulation.world import World
 
 HANGS_SECONDS = 300.0
 """An adapter that forgets its own timeout: longer than any lease."""
+
+NAPS_SECONDS = (3.0, 12 * 3600.0)
+"""How long a machine may sleep between the saved intent and the send."""
+
+STRAGGLES_AT_MOST_SECONDS = 6 * 3600.0
+"""How late a request may arrive after all that seemed lost, out of some queue on the way."""
 
 
 class GatewayEdge:
@@ -53,8 +62,13 @@ class GatewayEdge:
         return json.dumps(body).encode()
 
     async def charge(self, request: ChargeRequest) -> Outcome:
-        await self._process.edge("before the charge")
         chances, loop = self._world.chances, self._world.loop
+        fate = self._world.truth.fates[request.charge.workflow_id]
+        self._world.on_the_wire(fate)
+        if chances.strikes("nap_at_the_wire"):
+            self._process.stop(chances.spread(*NAPS_SECONDS), "before the charge")
+            self._world.fell_asleep()
+        await self._process.edge("before the charge")
         if self._process.clock.now() >= request.not_after:
             self._tell("did not send {}: its deadline has passed", request.charge.attempt_key)
             return NotSent("send deadline passed")
@@ -62,20 +76,51 @@ class GatewayEdge:
             return NotSent("connection refused")
         # Nothing is awaited between the look at the deadline and the send: a request that starts
         # in time is what the promises rest on.
-        fate = self._world.truth.fates[request.charge.workflow_id]
         fate.sends, fate.last_sent = fate.sends + 1, loop.time()
         self._tell("sends {}", request.charge.attempt_key)
         finish_by = loop.time() + self._timeout
         proxied = self._may_be_proxied() and chances.strikes("duplicate_request")
-        arrived = Arrived(request.charge, request.body, finish_by, proxied)
+        arrived = Arrived(request.charge, request.body, finish_by, loop.time(), proxied)
         if self._may_be_repeated() and chances.strikes("duplicate_request"):
-            repeat = Arrived(request.charge, request.body, finish_by)
             delay = chances.between(0, self._timeout * 0.9)
-            loop.later(delay, self._books.charge, repeat, _to_nobody)
+            loop.later(delay, self._books.charge, replace(arrived, proxied=False), _to_nobody)
         outcome: Outcome = await self._exchange(
-            lambda reply: self._books.charge(arrived, reply), "charge"
+            partial(self._arrive, arrived, fate),
+            "charge",
+            leaving=fate.leave,
+            lost=partial(self._straggle, arrived),
         )
         return outcome
+
+    def _arrive(self, arrived: Arrived, fate: Fate, reply: Reply) -> None:
+        """Let a charge arrive, of which something may come until it is answered."""
+
+        def landed(answer: Answer) -> None:
+            fate.under_way -= 1
+            reply(answer)
+
+        self._books.charge(arrived, landed)
+
+    def _straggle(self, arrived: Arrived) -> None:
+        """Let a lost charge arrive hours later, where its key still makes that harmless.
+
+        Absence is not finality: whoever made another key of it has charged twice then.
+        """
+        world, longest = self._world, self.capabilities.usable_window.total_seconds()
+        if longest <= self._timeout or not world.chances.strikes("straggler"):
+            return
+        delay = world.chances.spread(self._timeout, min(longest, STRAGGLES_AT_MOST_SECONDS))
+        self._books.fortunes.undecided += 1
+
+        def arrive() -> None:
+            self._books.fortunes.undecided -= 1
+            if world.restoring or world.truth.forgotten_verdicts:
+                return  # what is left of a lost life has died with its connections
+            self._tell("{} arrives after all", arrived.charge.attempt_key)
+            late = replace(arrived, finish_by=world.loop.time() + self._timeout)
+            self._books.charge(late, _to_nobody)
+
+        world.loop.later(delay, arrive)
 
     async def lookup(self, sent: SentCharge) -> Outcome | NotFound:
         await self._process.edge("before a lookup")
@@ -103,7 +148,9 @@ class GatewayEdge:
     def parse_notification(
         self, headers: Mapping[str, str], body: bytes, url: str
     ) -> Sequence[GatewayNotice]:
-        raise Refused("notices come over another way in this world")
+        if self._world.chances.strikes("adapter_raises"):
+            raise RuntimeError("a bug in the adapter: nothing was read")
+        return read_notice(self._books.name, headers.get(HEADER), body)
 
     @property
     def _timeout(self) -> float:
@@ -119,7 +166,12 @@ class GatewayEdge:
         return self.capabilities.key_stores is KeyStores.SUCCESS_ONLY and not late
 
     async def _exchange(
-        self, serve: Callable[[Reply], None], name: str
+        self,
+        serve: Callable[[Reply], None],
+        name: str,
+        *,
+        leaving: Callable[[], None] = lambda: None,
+        lost: Callable[[], None] = lambda: None,
     ) -> Any:  # as the books reply
         chances, loop = self._world.chances, self._world.loop
         if chances.strikes("adapter_raises"):
@@ -131,7 +183,10 @@ class GatewayEdge:
             if not replied.done():
                 replied.set_result(answer)
 
-        if not chances.strikes("lost_request"):
+        if chances.strikes("lost_request"):
+            lost()
+        else:
+            leaving()
             late = chances.strikes("late_request")
             delay = chances.between(0.5, 0.9) * self._timeout if late else chances.between(0, 0.3)
             loop.later(delay, serve, reply)

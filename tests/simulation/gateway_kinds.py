@@ -61,9 +61,7 @@ GATEWAY_KINDS: Mapping[str, GatewayKind] = {
     "every_answer_replay": GatewayKind(
         replace(_FULL, lookup=Lookup.REPLAY, cancel=Cancel.NONE), stores_failures=True
     ),
-    "every_answer_no_lookup": GatewayKind(
-        replace(_FULL, lookup=Lookup.NONE, refund=False, notifies=False)
-    ),
+    "every_answer_no_lookup": GatewayKind(replace(_FULL, lookup=Lookup.NONE, refund=False)),
     "inconclusive_lookup": GatewayKind(
         replace(_FULL, cancel=Cancel.BY_CHARGE), conclusive=False, stores_failures=True
     ),
@@ -79,6 +77,9 @@ GATEWAY_KINDS: Mapping[str, GatewayKind] = {
         replace(_SUCCESS_ONLY, idempotency=Idempotency.NATURAL_KEY, window=30 * 24 * HOUR)
     ),
     "short_window": GatewayKind(_lagging(replace(_FULL, window=2 * HOUR))),
+    "short_window_replay": GatewayKind(
+        replace(_FULL, window=2 * HOUR, lookup=Lookup.REPLAY, cancel=Cancel.NONE)
+    ),
     "no_key_lagging": GatewayKind(_lagging(_NO_KEY)),
     "no_key_nothing": GatewayKind(
         replace(_NO_KEY, lookup=Lookup.NONE, refund=False, notifies=False)

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from external_gate.domain.charge import Lookup
-from external_gate.domain.workflow import ENDED, State, Verdict
-from tests.simulation.truth import Fate, Place
+from external_gate.domain.workflow import ENDED, HeldReason, State, Verdict
+from tests.simulation.truth import Fate, Harm, Place
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -31,20 +31,26 @@ def judge_the_end(universe: "Universe") -> None:
 def _judge(universe: "Universe", fate: Fate, row: Row | None) -> None:
     truth, name = universe.world.truth, fate.workflow_id
     if row is None:
-        truth.must("P1", not fate.acknowledged, f"{name} was acknowledged and is lost")
+        lost = f"{name} was acknowledged and is lost"
+        truth.must("P1", not fate.acknowledged, lost, harm=Harm.LOST)
         return
+    truth.must("P1", True, f"{name} is on disk", harm=Harm.LOST)
     state, held_reason = row
     at_rest = _is_at_rest(universe, fate)
     truth.must("P1", at_rest, f"{name} is still {state} after weeks of peace")
     truth.must("P1", state != State.HELD or held_reason is not None, f"{name} is held for nothing")
+    unread = held_reason == HeldReason.UNKNOWN_CHARGE and _has_seen_money(universe, name)
+    truth.must("P1", not unread, f"{name} is held as unknown although its proof is on record")
     incidents = _count(universe, "incidents", name)
     by_person = bool(fate.persons) or fate.gateway_broke_its_word
     if state == State.RELEASED:
         proven = bool(fate.took_money()) or by_person
-        truth.must("P3", proven, f"{name} is released without money")
+        about = f"{name} is released without money"
+        truth.must("P3", proven, about, harm=Harm.PAID_WITHOUT_MONEY)
     if state == State.CANCELLED:
         empty = not fate.keeps_money() or bool(incidents) or by_person
-        truth.must("P4", empty, f"{name} is cancelled and its money was taken")
+        about = f"{name} is cancelled and its money was taken"
+        truth.must("P4", empty, about, harm=Harm.FAILED_WITH_MONEY)
     told = Verdict.PAID in fate.verdicts and state == State.CANCELLED
     given_back = all(one.place is not Place.TAKEN for one in fate.tries)
     truth.must("P5", not told or given_back or by_person, f"{name} ended otherwise than told")
@@ -58,6 +64,8 @@ def _is_at_rest(universe: "Universe", fate: Fate) -> bool:
     if row is None:
         return True
     state, _ = row
+    if _wants_look(universe, fate):
+        return False
     if state in ENDED or state == State.HELD:
         return True
     if state in {State.PAID, State.DECLINED}:
@@ -70,15 +78,31 @@ def _is_at_rest(universe: "Universe", fate: Fate) -> bool:
     return False
 
 
+def _wants_look(universe: "Universe", fate: Fate) -> bool:
+    """Whether a look that a gateway asked for was not made yet: it is never lost."""
+    row = universe.world.database.reader.execute(
+        "SELECT 1 FROM attempts WHERE workflow_id = ? AND look_asked > look_made",
+        (fate.workflow_id,),
+    ).fetchone()
+    return row is not None
+
+
 def _row(universe: "Universe", fate: Fate) -> Row | None:
-    found: Row | None = universe.world.database.connection.execute(
+    found: Row | None = universe.world.database.reader.execute(
         "SELECT state, held_reason FROM workflows WHERE workflow_id = ?",
         (fate.workflow_id,),
     ).fetchone()
     return found
 
 
+def _has_seen_money(universe: "Universe", workflow_id: str) -> bool:
+    row = universe.world.database.reader.execute(
+        "SELECT money_seen FROM workflows WHERE workflow_id = ?", (workflow_id,)
+    ).fetchone()
+    return bool(row[0])
+
+
 def _count(universe: "Universe", table: str, workflow_id: str) -> int:
     sql = f"SELECT count(*) FROM {table} WHERE workflow_id = ?"  # noqa: S608 - our own words
-    (count,) = universe.world.database.connection.execute(sql, (workflow_id,)).fetchone()
+    (count,) = universe.world.database.reader.execute(sql, (workflow_id,)).fetchone()
     return int(count)

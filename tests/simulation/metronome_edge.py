@@ -115,7 +115,7 @@ class MetronomeEdge:
 
     def _is_durable(self, verdict: Verdict, key: str) -> bool:
         """Whether the database says that this verdict is decided and this release begun."""
-        row = self._world.database.connection.execute(
+        row = self._world.database.reader.execute(
             "SELECT 1 FROM releases JOIN workflows USING (workflow_id)"
             " WHERE release_key = ? AND releases.verdict = ? AND workflows.verdict = ?",
             (key, verdict.value, verdict.value),

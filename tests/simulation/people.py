@@ -34,16 +34,18 @@ class People:
         self._somebody = somebody
         self._one_at_a_time = asyncio.Lock()
 
-    async def act(self) -> None:
-        """Do something to some workflow, whether that is wise or not."""
+    async def act(self, fate: Fate | None = None) -> None:
+        """Do something to a workflow, or to some workflow, whether that is wise or not."""
         async with self._one_at_a_time:
-            await self._act()
+            await self._act(fate or self._world.chances.random.choice(self._fates()))
 
-    async def _act(self) -> None:
+    def _fates(self) -> list[Fate]:
+        return list(self._world.truth.fates.values())
+
+    async def _act(self, fate: Fate) -> None:
         chances, service = self._world.chances, self._somebody()
         if service is None:
             return
-        fate = chances.random.choice(list(self._world.truth.fates.values()))
         act = chances.random.choice(_ACTS)
         person = Person(chances.random.choice(("ada", "bob")), "looked at it")
         try:
@@ -79,22 +81,32 @@ class People:
         if verdict is None:
             return
         # From here on the person answers for it, whether the command's answer comes or not.
-        answers_already = verdict in fate.persons
-        fate.persons.add(verdict)
+        fate.decisions[verdict] += 1
+        accept_unknown = self._world.chances.random.random() < 0.5
         try:
             settled = await service.operations.settle(
                 WorkflowId(fate.workflow_id),
                 verdict,
                 person,
                 evidence="the gateway's own pages",
-                accept_unknown=self._world.chances.random.random() < 0.5,
+                accept_unknown=accept_unknown,
             )
         except GateError as refused:
-            if "lost" not in str(refused) and not answers_already:
-                fate.persons.discard(verdict)
+            if "lost" not in str(refused):
+                fate.decisions[verdict] -= 1
             raise
-        if settled.verdict is not verdict and not answers_already:  # a second person is needed
-            fate.persons.discard(verdict)
+        if settled.verdict is not verdict:  # a second person is needed
+            fate.decisions[verdict] -= 1
+        else:
+            self._see_that_nothing_is_on_the_wire(fate)
+
+    def _see_that_nothing_is_on_the_wire(self, fate: Fate) -> None:
+        """P4: nobody decides about a charge that may take money only afterwards."""
+        # A clock that jumped ahead ends leases early; a person accepts what is unknown then.
+        struck = self._world.chances.struck
+        if not struck["clock_jump"] + struck["clock_at_the_wire"]:
+            about = f"{fate.workflow_id} was settled while its charge was on the wire"
+            self._world.truth.must("P4", not fate.under_way, about)
 
     def _what_a_person_sees(self, fate: Fate) -> Verdict | None:
         """Give what the gateway's own pages show; nothing while anything is open."""

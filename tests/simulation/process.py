@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from tests.simulation.world import World
 
 RESTARTS_WITHIN_SECONDS = (0.1, 600.0)
-STOPS_FOR_SECONDS = (0.5, 1800.0)
+STOPS_FOR_SECONDS = (0.5, 6 * 3600.0)
+"""From a long collection of garbage to a machine that was suspended over a meal."""
 
 
 class Process:
@@ -58,6 +59,7 @@ class Process:
         if not self.dead:
             self.dead = True
             self._world.timeline.tell(self.name, "KILLED {}", where)
+            self._world.database.crash()
             self.died()
 
     def stop(self, seconds: float, where: str) -> None:

@@ -1,7 +1,7 @@
 """One life of our service in a simulated world: the real worker, intake and operations."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,11 +15,12 @@ from external_gate.engine.context import Engine, Policy
 from external_gate.engine.operations import Operations
 from external_gate.engine.worker import Worker
 from external_gate.guards.rules import GuardRules
+from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits
 from external_gate.metronome.billing import ReleaseAnswer
 from external_gate.payers.payer_source import PayerQuestion
-from external_gate.stores.store_records import Recorded
+from external_gate.stores.store_records import NewNotice, NoticeTaken, Recorded
 from tests.simulation.gateway_books import GatewayBooks
 from tests.simulation.gateway_edge import GatewayEdge
 from tests.simulation.metronome_books import MetronomeBooks
@@ -76,6 +77,9 @@ class Service:
         self.store = store
         self.operations = Operations(engine)
         self.receiver = Receiver(store, [SECRET], AgeLimits(), self.process.clock, _Deaf())
+        self.notice_receiver = NoticeReceiver(
+            store, engine.gateways, self.process.clock, _DeafToGateways()
+        )
         self.worker = Worker(engine, owner=name, concurrency=4, lease=LEASE, poll=POLL)
         self.process.idle = lambda: self.worker.running == 0
         self._alarm: asyncio.TimerHandle | None = None
@@ -105,6 +109,12 @@ class Service:
         """Take a webhook in. Raises as `Receiver.receive`."""
         return await self.receiver.receive(headers, body)
 
+    async def hear(
+        self, gateway: str, headers: Mapping[str, str], body: bytes
+    ) -> Sequence[NoticeTaken]:
+        """Take a gateway's notification in. Raises as `NoticeReceiver.receive`."""
+        return await self.notice_receiver.receive(gateway, headers, body, url="")
+
 
 class _Payers:
     """Everybody has one payer; who moves house changes gateways."""
@@ -132,6 +142,18 @@ class _Deaf:
     ) -> None: ...
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None: ...
+
+
+class _DeafToGateways:
+    """An observer of gateways' notices that does not listen."""
+
+    def notice_taken(self, notice: NewNotice, taken: NoticeTaken) -> None: ...
+
+    def notices_ignored(self, gateway: str) -> None: ...
+
+    def notices_refused(self, gateway: str | None, reason: str) -> None: ...
+
+    def adapter_failed(self, gateway: str, error: Exception) -> None: ...
 
 
 class Watch:

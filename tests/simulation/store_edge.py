@@ -34,7 +34,7 @@ class StoreEdge(SqliteStore):
         mark = self._world.database.commit(
             lambda connection: sqlite_marks.raise_high_water(connection, now), None
         )
-        self._world.database.heartbeat_file = mark
+        self._world.database.beat(mark)
         return mark
 
     async def claim(
@@ -66,7 +66,7 @@ class StoreEdge(SqliteStore):
         await self._process.edge(f"before {name}")
         if world.database_is_down or world.chances.strikes("store_fails_before_commit"):
             raise Unavailable(f"the database is away ({name})")
-        return question(world.database.connection)
+        return question(world.database.reader)
 
     def _commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
         try:

@@ -1,4 +1,4 @@
-"""The database of the simulated worlds keeps the contract of every store."""
+"""The databases of the simulated worlds keep the contract of every store, and agree."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,20 +7,71 @@ import pytest
 
 from external_gate.stores.store import Store
 from tests.contracts.store_contract import StoreContract
+from tests.simulation.campaign import class_of
+from tests.simulation.file_database import FileDatabase
 from tests.simulation.process import Process
+from tests.simulation.refusing_guard import installed
 from tests.simulation.store_edge import StoreEdge
+from tests.simulation.universe import run_seed
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.world import World
 
 
-class TestStoreEdge(StoreContract):
+class OfStoreEdge(StoreContract):
     """A world without faults per test."""
+
+    on_file: bool
 
     @pytest.fixture
     def store(self) -> Iterator[Store]:
         loop = VirtualLoop()
-        world = World.begin(0, loop)
+        world = World.begin(0, loop, on_file=self.on_file)
         world.chances.stop()
         yield StoreEdge(world, Process(world, "p", clock_is_off=timedelta(0)))
         world.database.close()
         loop.close()
+
+
+class TestStoreEdge(OfStoreEdge):
+    on_file = False
+
+
+class TestStoreEdgeOnFile(OfStoreEdge):
+    on_file = True
+
+
+def test_a_file_is_durable_as_in_the_product() -> None:
+    database = FileDatabase()
+    asked = [database.connection.execute(f"PRAGMA {name}").fetchone() for name in DURABLE]
+    database.close()
+
+    assert asked == [("wal",), (2,)]
+
+
+DURABLE = ("journal_mode", "synchronous")
+
+
+def test_a_crash_loses_nothing_that_was_committed_and_a_restore_does() -> None:
+    database = FileDatabase()
+    write = "INSERT INTO meta (name, value) VALUES (?, 1)"
+    backup = database.copy()
+    database.commit(lambda connection: connection.execute(write, ("kept",)), None)
+
+    database.crash()
+    after_a_crash = database.reader.execute("SELECT name FROM meta").fetchall()
+    database.replace(backup)
+    after_a_restore = database.reader.execute("SELECT name FROM meta").fetchall()
+    database.close()
+
+    assert (after_a_crash, after_a_restore) == ([("kept",)], [])
+
+
+@pytest.mark.parametrize("seed", [1, 5, 12, 14])
+def test_a_seed_is_lived_alike_in_memory_and_on_a_file(seed: int) -> None:
+    with installed():
+        in_memory, on_file = (
+            run_seed(seed, class_of(seed), on_file=on_file, tell=True) for on_file in (False, True)
+        )
+
+    assert in_memory.timeline == on_file.timeline
+    assert in_memory == on_file

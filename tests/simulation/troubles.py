@@ -1,11 +1,14 @@
 """What befalls a world once in a while: outages, clocks that jump, backups put back, bad ideas."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from external_gate.domain.charge import Payer
 from tests.simulation.metronome_books import Course
+from tests.simulation.truth import Fate
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -55,9 +58,30 @@ class Troubles:
             return min(self._span, self._chances.spread(1, 4 * 3600))
         return self._chances.between(0, self._span)
 
+    def strike_at_the_wire(self, fate: Fate) -> None:
+        """Let something go wrong just while a charge leaves or is under way."""
+        for kind, happen in (
+            ("operator_at_the_wire", partial(self._universe.people.act, fate)),
+            ("guard_at_the_wire", partial(self._bar, fate)),
+            ("clock_at_the_wire", self._set_clocks_back),
+        ):
+            if self._chances.strikes(kind):
+                self._universe.at(
+                    self._chances.spread(0.01, 20), partial(self._unless_over, happen)
+                )
+
+    async def _unless_over(self, happen: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._chances.rates:
+            await happen()
+
+    async def _set_clocks_back(self) -> None:
+        self._move_clocks(-self._chances.spread(600, 3e5))
+
     async def _jump_clocks(self) -> None:
         back = self._chances.random.random() < 0.5
-        seconds = -self._chances.spread(1, 3e5) if back else self._chances.spread(1, 3e5)
+        self._move_clocks((-1 if back else 1) * self._chances.spread(1, 3e5))
+
+    def _move_clocks(self, seconds: float) -> None:
         for service in self._universe.services:
             off = service.process.clock.off + timedelta(seconds=seconds)
             service.process.clock.off = min(off, CLOCK_AHEAD_AT_MOST)
@@ -99,10 +123,12 @@ class Troubles:
         self._world.adapter_version = 1
 
     async def _bar_somebody(self) -> None:
-        workflow_id = self._chances.random.choice(list(self._world.truth.fates))
-        self._world.barred.add(workflow_id)
-        self._world.truth.fates[workflow_id].refused_by_guard = True
-        self._world.timeline.tell("world", "a guard refuses {} now", workflow_id)
+        await self._bar(self._chances.random.choice(list(self._world.truth.fates.values())))
+
+    async def _bar(self, fate: Fate) -> None:
+        self._world.barred.add(fate.workflow_id)
+        fate.refused_by_guard = True
+        self._world.timeline.tell("world", "a guard refuses {} now", fate.workflow_id)
 
     async def _restore(self) -> None:
         """Put back an earlier state of the database, and have everything told again."""

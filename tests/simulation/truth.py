@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +17,15 @@ class PromiseBroken(Exception):
     def __init__(self, promise: str, sentence: str) -> None:
         super().__init__(f"{promise}: {sentence}")
         self.promise = promise
+
+
+class Harm(StrEnum):
+    """What must never happen, counted by name wherever it is compared with the truth."""
+
+    LOST = "acknowledged notifications lost"
+    SECOND_CHARGE = "second charges"
+    FAILED_WITH_MONEY = "`failed` with money taken"
+    PAID_WITHOUT_MONEY = "`paid` without money"
 
 
 class Place(StrEnum):
@@ -42,6 +52,8 @@ class Try:
     key: str
     workflow_id: str
     amount: Money
+    left_at: float
+    """When its request left our machine."""
     place: Place = Place.PROCESSING
     soft: bool = False
     needs_customer: bool = False
@@ -59,15 +71,28 @@ class Fate:
     sends: int = 0
     """Charge requests that left a machine of ours."""
     last_sent: float = float("-inf")
+    under_way: int = 0
+    """Charge requests that have left and not come to anything yet, but for the lost ones."""
     burnt: int = 0
     """Keys that were cancelled before they were ever used."""
     refused_by_guard: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
     """What was told to Metronome, in this order, whether it arrived or not."""
-    persons: set[Verdict] = field(default_factory=set)
-    """What persons have decided with evidence; then they answer for it."""
+    failed_at: float = float("inf")
+    """When `failed` was told first."""
+    decisions: Counter[Verdict] = field(default_factory=Counter)
+    """How many persons have decided so with evidence, or may have; then they answer for it."""
     acknowledged: bool = False
     gateway_broke_its_word: bool = False
+
+    @property
+    def persons(self) -> frozenset[Verdict]:
+        """Give what persons answer for."""
+        return frozenset(+self.decisions)
+
+    def leave(self) -> None:
+        """Count a charge request that is under way from now on."""
+        self.under_way += 1
 
     def took_money(self) -> list[Try]:
         """Give every try that ever took money."""
@@ -81,14 +106,17 @@ class Fate:
 class Truth:
     """Judges every effect at the moment at which it happens."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, now: Callable[[], float]) -> None:
         self.fates: dict[str, Fate] = {}
         self.broken: list[PromiseBroken] = []
         self.forgotten_verdicts = False
         """Whether a restored database may have forgotten what was told to Metronome."""
         self.checks: Counter[str] = Counter()
+        self.harm_checks: Counter[str] = Counter()
+        self.harms: Counter[str] = Counter()
         self.first_break = asyncio.Event()
         self._timeline = timeline
+        self._now = now
 
     def breaks(self, promise: str, sentence: str) -> None:
         """Record that a promise does not hold; the world ends at its next step."""
@@ -96,9 +124,12 @@ class Truth:
         self.broken.append(PromiseBroken(promise, sentence))
         self.first_break.set()
 
-    def must(self, promise: str, holds: bool, sentence: str) -> None:
-        """Count a check of a promise, and record when it does not hold."""
+    def must(self, promise: str, holds: bool, sentence: str, *, harm: Harm | None = None) -> None:
+        """Count a check of a promise, and record when it does not hold and what harm that is."""
         self.checks[promise] += 1
+        if harm is not None:
+            self.harm_checks[harm] += 1
+            self.harms[harm] += not holds
         if not holds:
             self.breaks(promise, sentence)
 
@@ -111,13 +142,19 @@ class Truth:
             other
             for known in self.fates.values()
             if known.invoice_id == fate.invoice_id and not known.gateway_broke_its_word
-            for other in known.took_money()
+            for other in known.keeps_money()  # what went back has paid nothing
         ]
-        self.must("P2", len(fate.took_money()) <= 1, f"{fate.workflow_id} was charged twice")
+        once = len(fate.took_money()) <= 1
+        twice = f"{fate.workflow_id} was charged twice"
+        self.must("P2", once, twice, harm=Harm.SECOND_CHARGE)
         once = len(same_invoice) <= 1 or self.forgotten_verdicts
-        self.must("P2", once, f"{fate.invoice_id} was paid twice")
-        told_failed = Verdict.FAILED in fate.verdicts and Verdict.FAILED not in fate.persons
-        self.must("P4", not told_failed, f"{fate.workflow_id} was charged after `failed`")
+        twice = f"{fate.invoice_id} was paid twice"
+        self.must("P2", once, twice, harm=Harm.SECOND_CHARGE)
+        # A person answers for what was under way, not for what is sent after their word.
+        excused = Verdict.FAILED in fate.persons and one.left_at <= fate.failed_at
+        told_failed = Verdict.FAILED in fate.verdicts and not excused
+        about = f"{fate.workflow_id} was charged after `failed`"
+        self.must("P4", not told_failed, about, harm=Harm.FAILED_WITH_MONEY)
 
     def release_sent(self, workflow_id: str, verdict: Verdict, *, durable: bool) -> None:
         """P3 to P6: what is told to Metronome is proven, decided for good, and no excuse."""
@@ -132,16 +169,20 @@ class Truth:
     def _paid_sent(self, fate: Fate) -> None:
         right = any(one.amount == fate.amount for one in fate.took_money())
         by_person = Verdict.PAID in fate.persons
-        self.must("P3", right or by_person, f"`paid` of {fate.workflow_id} without its money")
+        about = f"`paid` of {fate.workflow_id} without its money"
+        self.must("P3", right or by_person, about, harm=Harm.PAID_WITHOUT_MONEY)
         turned = Verdict.FAILED in fate.verdicts
-        forgotten = self.forgotten_verdicts and bool(fate.persons)
-        excused = fate.gateway_broke_its_word or forgotten
-        self.must("P5", not turned or excused, f"{fate.workflow_id} turned from failed to paid")
+        # Who has forgotten what was told may be told otherwise, by a person or by the gateway.
+        otherwise = bool(fate.persons) or fate.gateway_broke_its_word
+        forgotten = self.forgotten_verdicts and otherwise
+        self.must("P5", not turned or forgotten, f"{fate.workflow_id} turned from failed to paid")
 
     def _failed_sent(self, fate: Fate) -> None:
+        fate.failed_at = min(fate.failed_at, self._now())
         by_person = Verdict.FAILED in fate.persons or fate.gateway_broke_its_word
         keeps = fate.keeps_money()
-        self.must("P4", not keeps or by_person, f"`failed` of {fate.workflow_id}, money taken")
+        about = f"`failed` of {fate.workflow_id}, money taken"
+        self.must("P4", not keeps or by_person, about, harm=Harm.FAILED_WITH_MONEY)
         given_back = bool(fate.took_money()) and not keeps
         turned = Verdict.PAID in fate.verdicts
         forgotten = self.forgotten_verdicts and bool(fate.persons)

@@ -20,19 +20,20 @@ from tests.simulation.fortunes import Fortunes
 from tests.simulation.gateway_books import GatewayBooks
 from tests.simulation.gateway_kinds import GatewayKind, kind_for
 from tests.simulation.judgement import judge_the_end, settled_down
-from tests.simulation.metronome_books import GateWorkflow, MetronomeBooks
+from tests.simulation.metronome_books import Course, GateWorkflow, MetronomeBooks
 from tests.simulation.people import People
 from tests.simulation.process import RESTARTS_WITHIN_SECONDS
 from tests.simulation.refusing_guard import draw_rules
 from tests.simulation.service import Service, Setting
 from tests.simulation.troubles import Troubles
-from tests.simulation.truth import Fate, PromiseBroken
+from tests.simulation.truth import Fate, PromiseBroken, Try
 from tests.simulation.virtual_loop import RunsHot, VirtualLoop
 from tests.simulation.world import World
 
 TROUBLES_LAST_SECONDS = (60.0, 3 * 86400.0)
 PEACE_LASTS = timedelta(days=10)
 LOOK_EVERY = timedelta(hours=3)
+MOST_PROCESSES = 3
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,23 @@ class Outcome:
     gateway_class: str
     struck: Counter[str]
     checks: Counter[str]
+    """Comparisons with the truth, by promise."""
+    harm_checks: Counter[str]
+    harms: Counter[str]
+    """By what must never happen: how often it was looked for, and how often it was found."""
     ends: Counter[str]
     broken: tuple[PromiseBroken, ...]
     timeline: str
     """Written out only when a promise was broken, or when it was asked for."""
 
 
-def run_seed(seed: int, gateway_class: str, *, tell: bool = False) -> Outcome:
+def run_seed(
+    seed: int, gateway_class: str, *, on_file: bool = False, tell: bool = False
+) -> Outcome:
     """Live through one seed with a gateway of one class, always alike."""
     loop = VirtualLoop()
     asyncio.set_event_loop(None)
-    world = World.begin(seed, loop)
+    world = World.begin(seed, loop, on_file=on_file)
     try:
         universe = Universe(world, gateway_class)
         try:
@@ -66,6 +73,8 @@ def run_seed(seed: int, gateway_class: str, *, tell: bool = False) -> Outcome:
             gateway_class,
             world.chances.struck,
             world.truth.checks,
+            world.truth.harm_checks,
+            world.truth.harms,
             universe.ends,
             tuple(world.truth.broken),
             world.timeline.text() if tell or world.truth.broken else "",
@@ -99,6 +108,7 @@ class Universe:
         self._lives = 0
         self._tasks: list[asyncio.Task[Any]] = []
         world.committed = self._wake_workers
+        world.fell_asleep = self._replace_one_that_sleeps
 
     async def live(self) -> None:
         """Live through troubles and peace, then judge; ends early when a promise is broken."""
@@ -107,7 +117,9 @@ class Universe:
             self.start_service()
         span = chances.spread(*TROUBLES_LAST_SECONDS)
         self._arrive(span)
-        Troubles(self, span).plan()
+        troubles = Troubles(self, span)
+        troubles.plan()
+        self.world.on_the_wire = troubles.strike_at_the_wire
         await self._let_pass(span)
         self._make_peace()
         await self._let_peace_work()
@@ -136,6 +148,11 @@ class Universe:
 
         service.process.died = died
         self._tasks.append(service.start())
+
+    def _replace_one_that_sleeps(self) -> None:
+        """Start another process, as whoever watches over machines does; both may be up later."""
+        if len(self.services) < MOST_PROCESSES:
+            self.start_service()
 
     def somebody(self) -> Service | None:
         """Give a process that is up; None while all are down."""
@@ -166,6 +183,7 @@ class Universe:
         )
         if kind.capabilities.notifies:
             fortunes.notify = self._notify
+        fortunes.taken = self._perhaps_void
         world.timeline.tell(name, "is {}", kind)
         return GatewayBooks(
             fortunes,
@@ -174,6 +192,13 @@ class Universe:
             truth=world.truth,
             timeline=world.timeline,
         )
+
+    def _perhaps_void(self, one: Try) -> None:
+        """Let Metronome give up at the very moment at which the money was taken."""
+        chances, loop = self.world.chances, self.world.loop
+        if chances.strikes("void_after_charge"):
+            end = partial(self.metronome.end, one.workflow_id, Course.EXPIRED)
+            loop.later(chances.spread(0.01, 100), end)
 
     def _notify(self, key: str, answer: Answer) -> None:
         self.begin(self.courier.notice(key, answer))

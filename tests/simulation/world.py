@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tests.simulation.chances import Chances
-from tests.simulation.database import Database
+from tests.simulation.database import Database, MemoryDatabase
+from tests.simulation.file_database import FileDatabase
 from tests.simulation.timeline import Timeline
-from tests.simulation.truth import Truth
+from tests.simulation.truth import Fate, Truth
 from tests.simulation.virtual_loop import VirtualLoop
 
 Result = TypeVar("Result")
@@ -34,13 +35,18 @@ class World:
     """Workflows that the refusing guard refuses from now on."""
     committed: Callable[[], None] = lambda: None
     """Called after every commit, so that workers wake when something becomes due."""
+    on_the_wire: Callable[[Fate], None] = lambda _fate: None
+    """Called when a charge leaves, so that somebody can do something at that bad moment."""
+    fell_asleep: Callable[[], None] = lambda: None
+    """Called when a machine sleeps with a charge in hand, so that another one takes its place."""
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, seed: int, loop: VirtualLoop) -> "World":
+    def begin(cls, seed: int, loop: VirtualLoop, *, on_file: bool = False) -> "World":
         """Give the world of a seed, empty."""
+        database = FileDatabase() if on_file else MemoryDatabase()
         timeline = Timeline(loop.time)
-        return cls(loop, Chances(seed), timeline, Truth(timeline), Database())
+        return cls(loop, Chances(seed), timeline, Truth(timeline, loop.time), database)
 
     async def never(self) -> None:
         """Wait for ever: whoever is dead goes no further."""
