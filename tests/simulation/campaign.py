@@ -98,6 +98,8 @@ def run_campaign(*, start: int, seeds: int, processes: int) -> Tally:
     with ProcessPoolExecutor(processes) as pool:
         for done in pool.map(run_seeds, chunks):
             tally.merge(done)
+            for seed, name, text in done.broken:
+                sys.stderr.write(f"\r--seed {seed} ({name}): {text}\n")
             sys.stderr.write(f"\r{tally.seeds} of {seeds} seeds, {len(tally.broken)} broken ")
     sys.stderr.write("\n")
     return tally

@@ -1,7 +1,8 @@
 """Shows that the simulation bites: deliberate faults of the engine are caught by broken promises.
 
 `python -m tests.simulation.mutations` searches seeds for every fault and exits with 1 when one
-survives; `--quick` lives recorded seeds first; `--record` writes down those that were found.
+survives; `--quick` lives recorded seeds first; `--record` writes down those that were found. When
+worlds are drawn anew and recorded seeds catch nothing any more: `--quick --record --limit 5000`.
 """
 
 import argparse
@@ -85,11 +86,9 @@ def search(*, start: int = 0, limit: int = LIMIT, processes: int) -> list[Trial]
     return _try_all(how, processes)
 
 
-def repeat(*, processes: int) -> list[Trial]:
+def repeat(*, limit: int = QUICK_LIMIT, processes: int) -> list[Trial]:
     """Live every fault's recorded seeds, and some more where these are out of date."""
-    return _try_all(
-        lambda mutant: try_out(mutant, seeds=mutant.seeds, limit=QUICK_LIMIT), processes
-    )
+    return _try_all(lambda mutant: try_out(mutant, seeds=mutant.seeds, limit=limit), processes)
 
 
 def _try_all(how: Callable[[Mutant], Trial], processes: int) -> list[Trial]:
@@ -139,13 +138,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="live the recorded seeds first")
     parser.add_argument("--record", action="store_true", help="write down the seeds found")
     parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--limit", type=int, default=LIMIT)
+    parser.add_argument("--limit", type=int, help=f"{LIMIT}, or {QUICK_LIMIT} with --quick")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     if asked.quick:
-        trials = repeat(processes=asked.processes)
+        limit = QUICK_LIMIT if asked.limit is None else asked.limit
+        trials = repeat(limit=limit, processes=asked.processes)
     else:
-        trials = search(start=asked.start, limit=asked.limit, processes=asked.processes)
+        limit = LIMIT if asked.limit is None else asked.limit
+        trials = search(start=asked.start, limit=limit, processes=asked.processes)
     sound = try_sound(trials)
     for trial in trials:
         if asked.record and trial.seed is not None:

@@ -9,6 +9,9 @@ from tests.simulation.mutant import Mutant, Replacement, Rotten, known_mutants, 
 from tests.simulation.mutations import repeat, try_sound
 from tests.tallies import count
 
+OTHER_SEEDS = "--quick --record --limit 5000"
+"""How other seeds are found and written down when worlds are drawn anew."""
+
 NAMED = 15
 """How many faults there must be at least."""
 
@@ -21,7 +24,7 @@ def test_every_deliberate_fault_is_caught_and_the_sound_package_breaks_nothing()
     count("mutation check: faults caught", len(caught))
 
     survivors = [trial.mutant.name for trial in trials if trial.seed is None]
-    assert not survivors, "find other seeds: python -m tests.simulation.mutations --record"
+    assert not survivors, f"{survivors}: python -m tests.simulation.mutations {OTHER_SEEDS}"
     assert all(trial.promise in trial.mutant.promises for trial in caught)
     assert len(caught) >= NAMED
     assert (sound.seed, sound.otherwise, sound.sentence) == (None, 0, "")

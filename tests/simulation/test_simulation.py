@@ -22,6 +22,7 @@ def tally() -> Iterator[Tally]:
     whole = Tally()
     yield whole
     count("simulation: seeds lived", whole.seeds)
+    count("simulation: of them on real files", whole.on_files)
     count("simulation: seeds that broke a promise", len(whole.broken))
     count("simulation: faults injected", whole.struck.total())
     count("simulation: comparisons with the truth", whole.checks.total())

@@ -25,8 +25,10 @@ class Evidence:
     source: Source
     answer: Answer
     asked_at: datetime
-    """When the call began; for a notice, when it arrived."""
+    """When the call began, by our clock; for a notice, when it arrived."""
     at: datetime
+    """The latest plausible instant of the answer: never before our clock's, nor before the
+    high-water mark of time."""
     send: int = 0
     """Which send of the attempt this answers, from 1; 0 for everything but charges."""
     number: int = 0

@@ -97,8 +97,11 @@ async def _ask(
     if not isinstance(answer, get_args(expected)):
         answer = _lost(source, f"the adapter answered {type(answer).__name__}")
     answer = _storable(answer)
-    at = engine.clock.now()
-    engine.observer.gateway_called(attempt.gateway, source, answer, at - asked_at)
+    now = engine.clock.now()
+    engine.observer.gateway_called(attempt.gateway, source, answer, now - asked_at)
+    # Asked at the earliest plausible time, answered at the latest: whoever waits from here waits
+    # long enough, also when our clock was set back and is put right meanwhile.
+    at = engine.high_water.latest(now)
     return Evidence(source, answer, asked_at=asked_at, at=at, send=send)
 
 

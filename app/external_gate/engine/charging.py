@@ -38,6 +38,10 @@ SEND_WITHIN = timedelta(seconds=5)
 """How long after its intent was saved a charge may leave; after a crash, absence can be believed
 this much plus the request timeout later."""
 
+FRESH_FOR = timedelta(minutes=5)
+"""How long invoice, payer and a look at the gateway are true enough to charge on: far above what
+three calls with their timeouts take, so only a worker that was stopped meanwhile prepares again."""
+
 SAVE_AGAIN_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6))
 """The waits between tries to save an answer; together well below a lease."""
 
@@ -51,19 +55,12 @@ async def advance(case: Case) -> None:
         await read_and_decide(case)
         return
     if _window_is_over(case):
-        draft = case.draft()
-        capabilities = case.engine.capabilities(case.attempt.gateway if case.attempt else "")
-        hold_unknown(draft, "the key's window is over before the next send", capabilities)
-        await case.save(draft, give_back=True)
+        await _hold_after_the_window(case)
         return
-    prepared = await preparing.prepare(case)
-    if isinstance(prepared, Prepared):
-        recalled = await recalling.recall(case, prepared.attempt)
-        if isinstance(recalled, Found):
-            await _adopt(case, prepared, recalled)
-            return
-        if isinstance(recalled, Later | NeedsPerson):
-            prepared = recalled
+    prepared = await _prepare_and_recall(case)
+    if isinstance(prepared, tuple):
+        await _adopt(case, *prepared)
+        return
     match prepared:
         case Later(cause):
             await preparing.put_off(case, cause)
@@ -71,8 +68,35 @@ async def advance(case: Case) -> None:
             draft = case.draft()
             draft.hold(reason, detail)
             await case.save(draft, give_back=True)
+        case Prepared() if _window_is_over(case):  # it ended while we were preparing
+            await _hold_after_the_window(case)
         case Prepared():
             await _charge(case, prepared)
+
+
+async def _prepare_and_recall(
+    case: Case,
+) -> Prepared | Later | NeedsPerson | tuple[Prepared, Found]:
+    """Give what may be charged now; with what the gateway knows of it already, if it does."""
+    began = case.engine.clock.now()
+    prepared = await preparing.prepare(case)
+    if not isinstance(prepared, Prepared):
+        return prepared
+    match await recalling.recall(case, prepared.attempt):
+        case Found() as found:
+            return prepared, found
+        case Later() | NeedsPerson() as obstacle:
+            return obstacle
+        case _:
+            late = case.engine.clock.now() - began > FRESH_FOR
+    return Later("preparing took too long: begun again") if late else prepared
+
+
+async def _hold_after_the_window(case: Case) -> None:
+    draft = case.draft()
+    capabilities = case.engine.capabilities(case.attempt.gateway if case.attempt else "")
+    hold_unknown(draft, "the key's window is over before the next send", capabilities)
+    await case.save(draft, give_back=True)
 
 
 def _is_known(case: Case) -> bool:
@@ -158,7 +182,8 @@ def _one_send_more(attempt: Attempt, now: datetime, case: Case) -> Attempt:
         sends=attempt.sends + 1,
         first_sent_at=attempt.first_sent_at or now,
         send_deadline=deadline,
-        last_possible_send=deadline + timeout,
+        # Waited from: had our clock been set back, it would look long past once it is put right.
+        last_possible_send=case.engine.high_water.latest(deadline) + timeout,
     )
 
 

@@ -53,6 +53,6 @@ def append_evidence(
         connection.execute(_ADD, row)
     if any(isinstance(piece.answer, Succeeded) for piece in evidence):
         connection.execute(_SEE_MONEY, (workflow_id,))
-    at = max(to_milliseconds(piece.at) for piece in evidence)
+    at = max(to_milliseconds(piece.asked_at) for piece in evidence)
     connection.execute(_WAKE, {"workflow_id": workflow_id, "at": at})
     return workflow_id

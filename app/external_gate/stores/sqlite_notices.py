@@ -14,6 +14,7 @@ from external_gate.stores.sqlite_connection import select, select_one
 from external_gate.stores.sqlite_dossiers import read_row
 from external_gate.stores.sqlite_evidence import append_evidence, newest_evidence
 from external_gate.stores.sqlite_ledger import add_history
+from external_gate.stores.sqlite_marks import high_water
 from external_gate.stores.store_records import (
     KeptNotice,
     NewNotice,
@@ -102,9 +103,10 @@ _WORDS = ("attempt_key", "claim", "signed_and_final")
 
 def _prove(connection: sqlite3.Connection, notice: NewNotice, kept: Row) -> NoticeTaken:
     """Append what the notice proves to its attempt; what it is worth is weighed later."""
-    at = notice.received_at
+    asked_at = notice.received_at
+    at = max(asked_at, high_water(connection) or asked_at)
     # Only an answer is proof, as `is_proof` says.
-    piece = Evidence(Source.NOTICE, notice.outcome, asked_at=at, at=at)  # type: ignore[arg-type]
+    piece = Evidence(Source.NOTICE, notice.outcome, asked_at=asked_at, at=at)  # type: ignore[arg-type]
     workflow_id = append_evidence(connection, notice.attempt_key, [piece])
     if workflow_id is not None:
         number = newest_evidence(connection, workflow_id)
