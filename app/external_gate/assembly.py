@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,12 @@ class SystemClock:
     async def sleep(self, duration: timedelta) -> None:
         """Wait for `duration`."""
         await asyncio.sleep(max(0.0, duration.total_seconds()))
+
+
+def elapsed_seconds() -> float:
+    """Give seconds that no setting of the clock changes, a suspended machine's sleep included."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere sleep is not counted
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def make_service(
 ) -> Service:
     """Put a service together from its settings. Opens nothing; raises `Broken` with the cure."""
     clock = clock or SystemClock()
-    high_water = HighWater()
+    high_water = HighWater(elapsed=elapsed_seconds)
     metrics = metrics or make_metrics()
     observer = LoggingObserver(metrics)
     metronome_caller = HttpxCaller(

@@ -69,3 +69,23 @@ def test_mark_never_falls_and_is_never_behind_our_own_clock(
 
     assert marks == sorted(marks)
     assert high_water.latest(now) == max([NOON, now, *observed])
+
+
+def test_mark_goes_on_while_a_clock_stands_behind_it() -> None:
+    passed = [0.0]
+    high_water = HighWater(NOON, elapsed=lambda: passed[0])
+
+    passed[0] = 3600.0
+
+    behind = high_water.latest(NOON - timedelta(days=2))
+    assert NOON + timedelta(minutes=59) < behind < NOON + timedelta(hours=1)
+
+
+def test_right_clock_catches_up_with_a_mark_that_a_wrong_one_set() -> None:
+    passed = [0.0]
+    high_water = HighWater(NOON + timedelta(minutes=20), elapsed=lambda: passed[0])
+
+    passed[0] = timedelta(days=2).total_seconds()
+
+    now = NOON + timedelta(days=2)
+    assert high_water.latest(now) == now

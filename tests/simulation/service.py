@@ -56,9 +56,9 @@ class Service:
     ) -> None:
         self.process = Process(world, name, clock_is_off=clock_is_off)
         self._world = world
-        high_water = HighWater()
+        high_water = HighWater(elapsed=world.loop.time)
         store = StoreEdge(world, self.process)
-        store.beaten = high_water.observe
+        store.high_water = high_water
         engine = Engine(
             store=store,
             billing=MetronomeEdge(world, self.process, setting.metronome),

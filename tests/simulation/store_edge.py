@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from external_gate.domain.clock import HighWater
 from external_gate.domain.errors import Refused, Unavailable
 from external_gate.stores import sqlite_marks
 from external_gate.stores.sqlite import SqliteStore
@@ -23,7 +24,7 @@ class StoreEdge(SqliteStore):
         # Deliberately not the parent's: there is no file, no thread and nothing to open.
         self._world = world
         self._process = process
-        self.beaten: Callable[[datetime], None] = lambda _mark: None
+        self.high_water = HighWater()
         self._beat_at = -BEAT_SECONDS
 
     async def close(self) -> None:
@@ -98,7 +99,8 @@ class StoreEdge(SqliteStore):
         """Make up for the heartbeats that were due meanwhile: only the latest leaves a trace."""
         if self._world.loop.time() - self._beat_at >= BEAT_SECONDS:
             self._beat_at = self._world.loop.time()
-            self.beaten(await self.heartbeat(self._process.clock.now()))
+            latest = self.high_water.latest(self._process.clock.now())
+            self.high_water.observe(await self.heartbeat(latest))
 
     def _number(self, what: str, table: str, workflow_id: str) -> int:
         sql = f"SELECT {what} FROM {table} WHERE workflow_id = ?"  # noqa: S608 - our own words

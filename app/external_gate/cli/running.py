@@ -140,8 +140,9 @@ class Run:
 async def beat_once(service: Service) -> None:
     """Raise the high-water mark; a database that is away is left to readiness and the next beat."""
     with contextlib.suppress(Unavailable):
-        mark = await service.store.heartbeat(service.clock.now())
-        service.engine.high_water.observe(mark)
+        high_water = service.engine.high_water
+        # The latest plausible time, so that the next life knows it as well.
+        high_water.observe(await service.store.heartbeat(high_water.latest(service.clock.now())))
 
 
 def configure_logs(loaded: Loaded) -> None:

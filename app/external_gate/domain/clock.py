@@ -1,5 +1,6 @@
 """Time as an argument: what the engine may ask of a clock, and how time is written down."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -19,23 +20,39 @@ class Clock(Protocol):
         ...
 
 
-class HighWater:
-    """The latest instant that anybody trustworthy has shown us.
+PACE = 0.99
+"""How fast the mark goes on beside a clock that lags behind it: slow enough for a right clock to
+catch up with a mark that a wrong one once set (an hour in four days), fast enough for windows and
+waits, which have larger margins."""
 
-    Windows of idempotency keys are judged by the latest plausible time, waiting by our own clock:
-    a clock that was set back must not make an expired key look usable (design §4).
+
+class HighWater:
+    """The latest plausible time: what anybody trustworthy has shown us, and what has passed since.
+
+    Windows of idempotency keys are judged by it, and what must be waited for is counted from it: a
+    clock that was set back must not make an expired key look usable, nor a wait look over once it
+    is put right (design §4). `elapsed` gives seconds that no setting of the clock changes; without
+    it the mark stands still.
     """
 
-    def __init__(self, start: datetime = EPOCH) -> None:
-        self._latest = start
+    def __init__(
+        self, start: datetime = EPOCH, *, elapsed: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        self._mark = start
+        self._elapsed = elapsed
+        self._marked_at = elapsed()
 
     def observe(self, instant: datetime) -> None:
         """Raise the mark when `instant` lies above it."""
-        self._latest = max(self._latest, instant)
+        if instant > self._present():
+            self._mark, self._marked_at = instant, self._elapsed()
 
     def latest(self, now: datetime) -> datetime:
         """Give the latest plausible time, never before `now`."""
-        return max(now, self._latest)
+        return max(now, self._present())
+
+    def _present(self) -> datetime:
+        return self._mark + timedelta(seconds=PACE * (self._elapsed() - self._marked_at))
 
 
 def to_milliseconds(instant: datetime) -> int:
