@@ -63,10 +63,8 @@ async def test_worker_that_slept_while_preparing_prepares_again_before_it_charge
     await world.work(worker=world.worker(engine=engine))
 
     assert world.gateway.charges_sent() == 0
-    assert "preparing took too long" in [
-        entry.reason.partition(":")[0]
-        for entry in await world.store.history((await world.dossier()).workflow.workflow_id)
-    ]
+    history = await world.store.history((await world.dossier()).workflow.workflow_id)
+    assert any("preparing took too long" in entry.reason for entry in history)
 
 
 async def test_decline_that_may_turn_is_waited_for_although_the_clock_was_set_back(
@@ -90,13 +88,13 @@ async def test_absence_is_not_believed_early_because_the_clock_was_set_back(
     make_world: MakeWorld,
 ) -> None:
     world = await make_world(replace(EVERY_ANSWER, visibility_lag=timedelta(hours=2)))
-    set_back(world, hours=50)
+    set_back(world, hours=20)
     world.gateway.script.append("lost_before")
     world.gateway.lookups.extend([NotFound(conclusive=True)] * 500)
     await world.receive()
     await world.work()
 
-    world.clock.advance(hours=50)
+    world.clock.advance(hours=20)
     await world.work_through(hours=1.5)
 
     assert world.gateway.charges_sent() == 1

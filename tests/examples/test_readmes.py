@@ -6,7 +6,7 @@ import pytest
 
 from tests.examples.conftest import HOSTS
 
-OF_CERTIFY = {"url"}
+OF_CERTIFY = {"url", "books-url", "secret-file", "report", "payer"}
 """Options of our own command, which the pages name too."""
 
 

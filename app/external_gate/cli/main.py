@@ -3,30 +3,20 @@
 A command's module is imported only when the command is used, so that `--help` is there at once.
 """
 
-import importlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from external_gate.cli.config import CHECK_GATEWAY
 from external_gate.cli.endings import WRONG_USE
+from external_gate.cli.lazy_group import LazyGroup, Place, imported
 from external_gate.settings import Fault
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a command is, and what the list of commands says about it."""
-
-    target: str
-    """`module:attribute`."""
-    help: str
 
 
 _CLI = "external_gate.cli"
@@ -43,32 +33,16 @@ COMMANDS: Mapping[str, Place] = {
         f"{_CLI}.notifications:notifications", "See what Metronome sent, and read it again."
     ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
+    "gateways": Place(f"{_CLI}.gateways:gateways", "See, make and certify gateway adapters."),
     "send": Place(f"{_CLI}.send:send", "Send a signed notification to a running service."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by table and imports the one that is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Give the names in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command; None when there is none of that name."""
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        command: click.Command = _imported(place.target)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands from the table, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    places=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="external-gate", message="external-gate %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -112,12 +86,7 @@ def _tell_bug(bug: BaseException) -> None:
 
 
 def _check_gateway(name: str, adapter: str, values: Mapping[str, object]) -> Sequence[Fault]:
-    faults: Sequence[Fault] = _imported("external_gate.assembly:check_gateway")(
+    faults: Sequence[Fault] = imported("external_gate.assembly:check_gateway")(
         name, adapter, values
     )
     return faults
-
-
-def _imported(target: str) -> Any:  # whatever the table names
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)

@@ -12,6 +12,7 @@ import click
 from external_gate.cli.config import config_option
 from external_gate.cli.endings import THE_ANSWER_IS_NO, endings, leave
 from external_gate.cli.opening import open_store
+from external_gate.cli.payer_sources import sources
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import BadInput
 from external_gate.domain.identifiers import CustomerId
@@ -38,6 +39,9 @@ def payers() -> None:
     Example:
       external-gate payers list
     """
+
+
+payers.add_command(sources)
 
 
 @payers.command("list")

@@ -44,11 +44,20 @@ class AdapterUnusable(Broken):
         self.cure = cure
 
 
+def origin(entry: EntryPoint) -> tuple[str, str]:
+    """Give distribution and version of an entry point; empty where an installation is damaged."""
+    if entry.dist is None:
+        return "", ""
+    facts = entry.dist.metadata  # empty where the file METADATA is gone
+    name = facts["Name"] if "Name" in facts else ""  # noqa: SIM401 - it is no dict
+    version = facts["Version"] if "Version" in facts else ""  # noqa: SIM401 - it is no dict
+    return name, version
+
+
 def shown(entry: EntryPoint) -> str:
     """Name an entry point for people: distribution, version, target."""
-    if entry.dist is None:
-        return entry.value
-    return f"{entry.dist.name} {entry.dist.version} ({entry.value})"
+    distribution, version = origin(entry)
+    return f"{distribution} {version} ({entry.value})" if distribution else entry.value
 
 
 def load(entry: EntryPoint) -> Adapter:
@@ -70,7 +79,7 @@ def load(entry: EntryPoint) -> Adapter:
 
 
 def _import_cure(entry: EntryPoint, error: BaseException) -> str:
-    distribution = entry.dist.name if entry.dist else "its distribution"
+    distribution = origin(entry)[0] or "its distribution"
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and not f"{entry.module}.".startswith(f"{missing}."):
         return f"install the module {missing}, which {distribution} needs"

@@ -1,7 +1,7 @@
 """Which adapters are installed, and how one becomes a gateway: entry points, ours too."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from importlib.metadata import EntryPoint
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from external_gate.domain.charge import Capabilities
 from external_gate.domain.errors import Broken, GateError
-from external_gate.gateways.adapter_loading import Adapter, AdapterUnusable, load, shown
+from external_gate.gateways.adapter_loading import Adapter, AdapterUnusable, load, origin, shown
 from external_gate.gateways.enforcement import check_capabilities
 from external_gate.gateways.gateway import Gateway, Surroundings
 from external_gate.settings.faulty import Fault, SettingsFaulty, did_you_mean, dotted, faults_from
@@ -27,8 +27,12 @@ class InstalledAdapter:
     version: str
     target: str
     """`module:Class`."""
-    fault: str | None
-    """Why it cannot be used, with the cure; None when it can."""
+    adapter: Adapter | None = None
+    """The class; None when it cannot be used."""
+    fault: str | None = None
+    """Why it cannot be used; None when it can."""
+    cure: str | None = None
+    """What mends the fault."""
 
 
 EntryPoints = Callable[[], Iterable[EntryPoint]]
@@ -42,16 +46,7 @@ def declared() -> Iterable[EntryPoint]:
 def installed(*, entry_points: EntryPoints = declared) -> list[InstalledAdapter]:
     """List every adapter by name. Imports them all; a broken one shows in its `fault`."""
     entries = sorted(entry_points(), key=lambda entry: (entry.name, entry.value))
-    return [
-        InstalledAdapter(
-            name=entry.name,
-            distribution=entry.dist.name if entry.dist else "",
-            version=entry.dist.version if entry.dist else "",
-            target=entry.value,
-            fault=_fault(entry, entries),
-        )
-        for entry in entries
-    ]
+    return [_installed(entry, entries) for entry in entries]
 
 
 def find(name: str, *, entry_points: EntryPoints = declared) -> Adapter:
@@ -133,12 +128,14 @@ def _prepare(
         raise SettingsFaulty([Fault(key, wrong, "tell the adapter's authors")]) from error
 
 
-def _fault(entry: EntryPoint, entries: Iterable[EntryPoint]) -> str | None:
+def _installed(entry: EntryPoint, entries: Iterable[EntryPoint]) -> InstalledAdapter:
+    distribution, version = origin(entry)
+    listed = InstalledAdapter(entry.name, distribution, version, entry.value)
     try:
-        load(_only([other for other in entries if other.name == entry.name]))
+        found = load(_only([other for other in entries if other.name == entry.name]))
     except AdapterUnusable as error:
-        return str(error)
-    return None
+        return replace(listed, fault=error.wrong, cure=error.cure)
+    return replace(listed, adapter=found)
 
 
 def _unknown(name: str, known: list[str]) -> AdapterUnusable:

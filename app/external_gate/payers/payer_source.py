@@ -37,10 +37,13 @@ class PayerSource(Protocol):
     """
 
     async def find(self, question: PayerQuestion) -> Payer | None:
-        """Give the payer; None when nobody is known (the workflow is held).
+        """Give the payer; None when nobody is known (the workflow is held for a person).
 
-        Reads only. Raises `Unavailable` when it cannot be asked now (tried again on the ladder),
-        `Broken` when the source itself refuses us.
+        Reads only, within `settings.timeout_seconds`, and may be asked concurrently. Raises
+        `Unavailable` when it cannot be asked now (tried again on the ladder) or when the answer is
+        not its own, `Broken` when the source itself refuses us; nothing else, and no secret in it.
+        A source that is down is never None. A record that cannot be used is None or `Unavailable`:
+        make payers by `checked_payer`.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Certifies gateway adapters: a conformance kit that tries to make them charge twice.
+"""Certifies gateway adapters, trying to make them charge twice; and payer sources.
 
 Names are loaded when they are first used: pytest imports this package in every suite.
 """
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from external_gate.testkit.certification import Finding, Report, Status
     from external_gate.testkit.certifying import certify
     from external_gate.testkit.fake_server import FakeServer, WireAnswer, WireRequest, json_answer
+    from external_gate.testkit.payer_conformance import certify_payers
+    from external_gate.testkit.payer_report import PayerFinding, PayerReport
+    from external_gate.testkit.payer_rig import FillsTable, GoesDown, KnownPayer, PayerRig
     from external_gate.testkit.report_forms import as_json, as_markdown, as_text
     from external_gate.testkit.rig import (
         MovesTime,
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
         Taking,
     )
     from external_gate.testkit.scenario import Scenario, read_scenarios, shipped_scenarios
+    from external_gate.testkit.suite import GatewayScenario
 
 __all__ = [
     "certify",
@@ -40,10 +44,19 @@ __all__ = [
     "Scenario",
     "read_scenarios",
     "shipped_scenarios",
+    "GatewayScenario",
     "FakeServer",
     "WireRequest",
     "WireAnswer",
     "json_answer",
+    # Payer sources
+    "certify_payers",
+    "PayerReport",
+    "PayerFinding",
+    "PayerRig",
+    "KnownPayer",
+    "FillsTable",
+    "GoesDown",
 ]
 
 _HOMES = {
@@ -60,7 +73,11 @@ _HOMES = {
         "SortsCalls",
     ),
     "scenario": ("Scenario", "read_scenarios", "shipped_scenarios"),
+    "suite": ("GatewayScenario",),
     "fake_server": ("FakeServer", "WireRequest", "WireAnswer", "json_answer"),
+    "payer_conformance": ("certify_payers",),
+    "payer_report": ("PayerReport", "PayerFinding"),
+    "payer_rig": ("PayerRig", "KnownPayer", "FillsTable", "GoesDown"),
 }
 
 

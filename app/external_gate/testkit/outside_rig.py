@@ -1,23 +1,37 @@
 """A rig for a host application that runs already: certified over HTTP, from outside."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from external_gate.domain.charge import Payer
-from external_gate.domain.errors import BadInput, Broken
+from external_gate.domain.errors import BadInput, Broken, Unavailable
 from external_gate.domain.money import Money
+from external_gate.domain.outcome import NotFound
 from external_gate.gateways.adapter_loading import Adapter
-from external_gate.gateways.http_gateway import HttpGateway
 from external_gate.testkit.fake_server import WireRequest, send
+from external_gate.testkit.outside_watch import InRealTime, OpenCharges
 from external_gate.testkit.rig import Situation, Taking
+from external_gate.testkit.stage import SharedCaller, Stage
 
 DEFAULT_PAYERS = {
     Situation.SUCCEEDS: "pm_ok",
     Situation.DECLINED_SOFT: "pm_decline_soft",
     Situation.DECLINED_HARD: "pm_decline_hard",
+    Situation.PENDING_THEN_SUCCEEDS: "pm_pending",
+    Situation.PENDING_THEN_DECLINED: "pm_pending_then_declined",
+    Situation.NEEDS_CUSTOMER: "pm_action",
+    Situation.REJECTS_US: "pm_misconfigured",
 }
-"""Payment methods by which a test host is usually steered."""
+"""Payment methods by which the example hosts are steered. Answers are lost by the kit's proxy."""
+
+SETTLE_SECONDS = 2.0
+"""For test hosts: `--pending-seconds 0.3` of the examples is final at their second look."""
+
+REACH_SECONDS = 5.0
 
 
 class OutsideRig:
@@ -26,10 +40,11 @@ class OutsideRig:
     `url` is the address of its charges, plain http. `payment_methods` say which one plays which
     situation. `books_url` gives its books, when it has a page for tests: a JSON list of
     `{"attempt_key", "charge_id", "minor", "currency", "refunds"}`, one per movement of money;
-    without it nothing about money is counted, and the report says so. Raises `Broken`.
+    without it nothing about money is counted, and the report says so. Nobody can move the host's
+    clock: for a charge that is pending the kit waits up to `settle_seconds` of real time.
+    `settings` are further keys of the `http` adapter, as the host is configured. Raises `Broken`.
     """
 
-    adapter: Adapter = HttpGateway
     key_header: str | None = "idempotency-key"
 
     def __init__(
@@ -38,20 +53,23 @@ class OutsideRig:
         *,
         secret: str = "",
         payment_methods: Mapping[Situation, str] = DEFAULT_PAYERS,
+        customer: str = "cus_certify",
         books_url: str | None = None,
+        settle_seconds: float = SETTLE_SECONDS,
         **settings: object,
     ) -> None:
         for address in filter(None, (url, books_url)):
-            parts = urlsplit(address)
-            if parts.scheme != "http" or not parts.hostname:
-                raise Broken(
-                    f"{address} is not a plain http address; run the host without TLS, the kit's "
-                    "proxy stands right before it"
-                )
-        self._url, self._books_url = url, books_url
+            _host_and_port(address)
+        self.url, self._books_url = url, books_url
         self._secret = secret
-        self._methods = dict(payment_methods)
+        self._payers = {place: Payer(customer, to) for place, to in payment_methods.items()}
         self._settings = settings
+        self._open = OpenCharges(settle_seconds)
+
+    @property
+    def adapter(self) -> Adapter:
+        """Give the `http` adapter in the host's own time."""
+        return InRealTime(self._open)
 
     @property
     def secrets(self) -> Sequence[str]:
@@ -61,28 +79,40 @@ class OutsideRig:
     @property
     def payers(self) -> Mapping[Situation, Payer]:
         """Give one payer per payment method."""
-        return {place: Payer("cus_certify", method) for place, method in self._methods.items()}
+        return self._payers
 
     def settings(self, base_url: str) -> Mapping[str, object]:
         """Give the settings of the `http` adapter."""
         return {"timeout_seconds": 5, **self._settings, "url": base_url, "secret": self._secret}
 
     async def start(self) -> str | None:
-        """Start nothing: it runs."""
-        return self._url
+        """Start nothing: it runs. Raises `Unavailable` when it does not."""
+        await reach(self.url)
+        return self.url
 
     async def stop(self) -> None:
         """Stop nothing."""
 
+    async def advance(self, duration: timedelta) -> None:
+        """Wait in real time where that can change something: a charge is open, or seen late."""
+        wanted = [self._open.next_wait_seconds() if duration > timedelta(0) else 0.0]
+        lag: object = self._settings.get("visibility_lag_seconds", 0)
+        if isinstance(lag, int | float):
+            wanted.append(min(duration.total_seconds(), float(lag)))
+        await asyncio.sleep(max(wanted))
+
     async def takings(self) -> Sequence[Taking] | None:
-        """Read the host's books. Raises `Broken` when they are not what they should be."""
+        """Read the host's books.
+
+        Raises `Unavailable` when nobody answers, `Broken` when they are not what they should be.
+        """
         if self._books_url is None:
             return None
-        parts = urlsplit(self._books_url)
-        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        answer = await _get(self._books_url)
         try:
-            request = WireRequest("GET", path, {})
-            answer = await send(parts.hostname or "", parts.port or 80, request)
+            told = json.loads(answer)
+            if not isinstance(told, list):
+                raise TypeError("no list")  # noqa: TRY301 - joins what else can be wrong with it
             return [
                 Taking(
                     str(one["attempt_key"]),
@@ -90,10 +120,71 @@ class OutsideRig:
                     Money(one["minor"], one["currency"]),
                     refunds=int(one.get("refunds", 0)),
                 )
-                for one in json.loads(answer.body)
+                for one in told
             ]
-        except (OSError, ValueError, KeyError, TypeError, BadInput) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, BadInput) as error:
             raise Broken(
                 f"the books at {self._books_url} cannot be read ({type(error).__name__}); they "
                 "must be a JSON list of attempt_key, charge_id, minor, currency, refunds"
             ) from error
+
+
+async def preflight(rig: OutsideRig) -> None:
+    """Ask a host about a charge that it never saw, before anything is charged.
+
+    Raises `Unavailable` when nobody answers, `Broken` when the answer is not as agreed: a wrong
+    address or secret is one sentence, not a hundred findings.
+    """
+    caller = SharedCaller()
+    try:
+        async with Stage(rig, f"preflight-{uuid4().hex}", caller) as stage:
+            charge = stage.charge(next(iter(rig.payers.values())), Money(100, "USD"))
+            answer = await stage.gateway.lookup(stage.sent(charge, None))
+            await stage.takings()
+    finally:
+        await caller.aclose()
+    if not isinstance(answer, NotFound):
+        cause = getattr(answer, "cause", "") or type(answer).__name__
+        raise Broken(
+            f"{rig.url} does not answer 404 never_seen for a key that it never saw: {cause}; "
+            "compare the address and the secret with those of the host"
+        )
+
+
+async def reach(url: str) -> None:
+    """Connect once. Raises `Unavailable` when nobody listens."""
+    host, port = _host_and_port(url)
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(f"nobody listens at {host}:{port}; start the host") from error
+    writer.close()
+
+
+async def _get(url: str) -> bytes:
+    host, port = _host_and_port(url)
+    parts = urlsplit(url)
+    path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            answer = await send(host, port, WireRequest("GET", path, {}))
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(f"{url} gave no answer; is the host still running?") from error
+    if answer.status != 200:
+        raise Broken(f"{url} answered {answer.status}; does the host offer its books there?")
+    return answer.body
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 80
+    except ValueError as error:
+        raise Broken(f"{url} is no address that can be used; mend it") from error
+    if parts.scheme != "http" or not host:
+        raise Broken(
+            f"{url} is not a plain http address; run the host without TLS, the kit's "
+            "proxy stands right before it"
+        )
+    return host, port

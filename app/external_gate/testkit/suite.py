@@ -52,8 +52,12 @@ class Suite:
         return self._runner.run(work)
 
     def headlines(self) -> list[str]:
-        """Give one line per adapter."""
-        return [f"{report.subject}: {headline(report)}" for report in self._reports()]
+        """Give one line per adapter, and below it one for each of its findings."""
+        lines = []
+        for report in self._reports():
+            lines.append(f"{report.subject}: {headline(report)}")
+            lines += [f"  {finding.check.id}: {finding.sentence}" for finding in report.findings]
+        return lines
 
     def write(self, path: Path) -> None:
         """Write the report; with several adapters each gets a file with its class in the name."""
