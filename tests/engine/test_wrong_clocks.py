@@ -1,4 +1,4 @@
-"""Clocks that are set back and put right, and workers that sleep: no window and no wait is fooled."""
+"""Clocks that are set back and put right, and workers that sleep: they fool no window, no wait."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
