@@ -262,3 +262,16 @@ async def test_the_next_attempt_is_looked_up_while_a_dead_one_that_took_money_ho
 
     assert IncidentKind.SECOND_CHARGE in {i.kind for i in world.heard.incidents}
     assert (await workflow(world)).held_reason is R.CONTRADICTION
+
+
+async def test_looks_go_on_when_a_gateway_is_back_in_the_configuration(world: World) -> None:
+    await held_with_an_unknown_send(world, R.GUARD)
+    configured = world.engine
+    world.engine = replace(configured, gateways={})
+    await let_pass(world, hours=3)
+
+    world.engine = configured
+    answer_lookups(world, late_success())
+    await let_pass(world, hours=3)
+
+    assert (await workflow(world)).verdict is Verdict.PAID

@@ -43,6 +43,23 @@ async def test_settling_failed_after_a_restore_needs_the_unknown_accepted(
         await world.operations.settle(WF, Verdict.FAILED, ANN, evidence="none")
 
 
+async def test_settling_failed_after_a_restore_needs_it_whatever_holds_the_workflow(
+    world: World,
+) -> None:
+    """Held before the gateway could be asked: the lost life may have charged all the same."""
+    world.payers.exceptions["cust"] = None
+    await world.receive()
+    await world.store.mark_restored(world.clock.now())
+    await world.work()
+    assert (await workflow(world)).held_reason is HeldReason.NO_PAYER
+
+    with pytest.raises(Refused, match="what the lost books knew"):
+        await world.operations.settle(WF, Verdict.FAILED, ANN, evidence="none")
+    await world.operations.settle(WF, Verdict.FAILED, ANN, evidence="looked", accept_unknown=True)
+
+    assert "unknown_accepted" in [i.kind for i in world.heard.incidents]
+
+
 async def test_a_scheduled_second_attempt_is_not_held_as_restored(make_world: MakeWorld) -> None:
     world = await make_world(REPLAY, soft_decline_schedule=(timedelta(days=1),))
     world.gateway.script.extend(["soft", "ok"])

@@ -244,3 +244,39 @@ async def test_another_amount_that_was_given_back_by_hand_ends_as_failed(world: 
 
     assert await world.state() is State.CANCELLED
     assert sent(world) == [Verdict.FAILED]
+
+
+async def test_no_failed_for_a_charge_that_came_to_light_after_a_refund_by_hand(
+    world: World,
+) -> None:
+    """The word was about the first charge: another under the same key is still taken."""
+    await release_refused(world)
+    await world.operations.refund_by_hand(WF, ANN, evidence=SHOWN)
+    await tell(world, late_success(charge_id="ch_2"))
+
+    await world.work()
+
+    assert (await workflow(world)).held_reason is HeldReason.REFUND_REFUSED
+    assert sent(world) == [Verdict.PAID]
+    assert calls(world, "refund") == 0, "the gateway would give back what went back by hand"
+    await world.operations.refund_by_hand(WF, ANN, evidence="both are back")
+    await world.work()
+    assert await world.state() is State.CANCELLED
+
+
+async def test_a_retry_sends_no_failed_while_a_charge_is_kept_that_no_hand_spoke_of(
+    world: World,
+) -> None:
+    await release_refused(world)
+    await world.operations.refund_by_hand(WF, ANN, evidence=SHOWN)
+    world.billing.script.append("busy")
+    await world.work()
+    assert await world.state() is State.DECLINED
+    await tell(world, late_success(charge_id="ch_2"))
+    await world.work()
+    assert (await workflow(world)).held_reason is HeldReason.CONTRADICTION
+
+    with pytest.raises(Refused, match="money was taken"):
+        await world.operations.retry(WF, ANN)
+
+    assert sent(world) == [Verdict.PAID, Verdict.FAILED]

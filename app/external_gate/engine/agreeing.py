@@ -8,10 +8,16 @@ def have_agreed(
 ) -> bool:
     """Tell whether enough people want `proposal`; the word of the first of two is saved."""
     prefix = f"{proposal}:"
-    earlier = {word for word in draft.after.approvals if word.startswith(prefix)}
-    if not second_person or earlier - {prefix + who}:
+    said_so = {word for word in draft.after.approvals if word.startswith(prefix)}
+    # However a name is spelled, it is the same person's.
+    others = {_name(word.removeprefix(prefix)) for word in said_so} - {_name(who)}
+    if not second_person or others:
         return True
     draft.set(approvals=draft.after.approvals | {prefix + who})
     said = proposal.replace(":", " ")
     draft.note("second_person_needed", f"{who} proposes: {said}", evidence=evidence)
     return False
+
+
+def _name(who: str) -> str:
+    return " ".join(who.split()).casefold()

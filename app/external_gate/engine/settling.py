@@ -11,7 +11,7 @@ from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.agreeing import have_agreed
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
-from external_gate.engine.undone import given_back_by_hand, kept_attempt
+from external_gate.engine.undone import charges_of, given_back_by_hand, kept_attempt
 from external_gate.engine.weighing import standing_in, unknown_attempts
 
 
@@ -35,7 +35,7 @@ def settle(
                 f"{what} is not known to be over; look it up at the gateway, "
                 "then settle with --accept-unknown"
             )
-        if not _is_agreed(engine, draft, f"settle:{verdict}", who, evidence):
+        if not _is_agreed(engine, draft, f"settle:{verdict}:{what}", who, evidence):
             return
         draft.incident(
             IncidentKind.UNKNOWN_ACCEPTED, f"settled as {verdict} while {what} is unknown"
@@ -53,7 +53,8 @@ def refund_by_hand(engine: Engine, draft: Draft, *, who: str, evidence: str) -> 
     attempt = kept_attempt(draft.after, draft.attempts)
     if attempt is None:
         raise Refused("no charge is on record whose money could have been given back")
-    if not _is_agreed(engine, draft, f"refund_by_hand:{attempt.number}", who, evidence):
+    proposal = f"refund_by_hand:{attempt.number}:{charges_of(attempt)}"
+    if not _is_agreed(engine, draft, proposal, who, evidence):
         return
     draft.set(approvals=draft.after.approvals | {given_back_by_hand(attempt)})
     draft.note(
@@ -86,12 +87,24 @@ def _check(draft: Draft, verdict: Verdict) -> None:
 def _unknown(engine: Engine, draft: Draft, verdict: Verdict) -> list[str]:
     """Name everything that may still turn out differently from what is settled."""
     unknown = [f"attempt {attempt.number}" for attempt in unknown_attempts(engine, draft)]
-    if draft.after.held_reason is HeldReason.RESTORED:
+    if draft.after.held_reason is HeldReason.RESTORED or (
+        verdict is Verdict.FAILED and _may_have_forgotten(draft)
+    ):
         unknown.append("what the lost books knew")
     if verdict is Verdict.PAID:
         refunds = (a for a in draft.attempts if _may_be_on_its_way_back(a))
         unknown += [f"the refund of attempt {a.number}" for a in refunds]
     return unknown
+
+
+def _may_have_forgotten(draft: Draft) -> bool:
+    """Whether books that were restored may lack a send, because nobody has asked the gateway yet.
+
+    It is asked before every send; so what was sent since the restore was asked about.
+    """
+    restored_at = draft.after.restored_at
+    sent = [attempt.send_deadline for attempt in draft.attempts if attempt.send_deadline]
+    return restored_at is not None and not any(deadline > restored_at for deadline in sent)
 
 
 def _may_be_on_its_way_back(attempt: Attempt) -> bool:

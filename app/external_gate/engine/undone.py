@@ -14,7 +14,7 @@ def charged_attempt(workflow: Workflow, attempts: Iterable[Attempt]) -> Attempt 
         for attempt in attempts
         if took_money(attempt)
         and not was_given_back([attempt])
-        and not was_given_back_by_hand(workflow, attempt)
+        and not _was_ever_given_back_by_hand(workflow, attempt)
     ]
     return charged[-1] if charged else None
 
@@ -59,10 +59,24 @@ def was_given_back_by_hand(workflow: Workflow, attempt: Attempt) -> bool:
     return given_back_by_hand(attempt) in workflow.approvals
 
 
+def _was_ever_given_back_by_hand(workflow: Workflow, attempt: Attempt) -> bool:
+    """Whether a person gave money of it back: then its gateway is not asked for any, ever."""
+    return any(word.startswith(f"{BY_HAND}{attempt.number}:") for word in workflow.approvals)
+
+
 BY_HAND = "refunded_by_hand:"
 """How the words begin by which a workflow remembers, under its fence, what a person gave back."""
 
 
 def given_back_by_hand(attempt: Attempt) -> str:
-    """Give the word by which a workflow remembers that a person gave an attempt's money back."""
-    return f"{BY_HAND}{attempt.number}"
+    """Give the word by which a workflow remembers that a person gave an attempt's money back.
+
+    It names the charges: nobody can have spoken of one that comes to light later.
+    """
+    return f"{BY_HAND}{attempt.number}:{charges_of(attempt)}"
+
+
+def charges_of(attempt: Attempt) -> str:
+    """Name every charge of the attempt that took money."""
+    answers = (piece.answer for piece in attempt.evidence)
+    return ",".join(sorted({a.charge_id for a in answers if isinstance(a, Succeeded)}))

@@ -162,13 +162,19 @@ def _act(draft: Draft, attempt: Attempt, scales: Scales) -> None:
             assert_never(never)
 
 
+_LEFT_TO_PEOPLE = frozenset(
+    {HeldReason.OPERATOR, HeldReason.CONTRADICTION, HeldReason.REFUND_REFUSED}
+)
+
+
 def _left_to_people(draft: Draft, attempt: Attempt, scales: Scales) -> str | None:
     """Give what is proven now about a held charge that must stay held all the same.
 
-    A person asked for the hold, or the evidence says both: what is told to Metronome cannot be
-    taken back, so a person decides. And `failed` is not sent while the schedule has another try.
+    A person asked for the hold, the evidence says both, or a refund that was asked for may have
+    been made: what is told to Metronome cannot be taken back, so a person decides. And `failed` is
+    not sent while the schedule has another try.
     """
-    by_hand = draft.after.held_reason in {HeldReason.OPERATOR, HeldReason.CONTRADICTION}
+    by_hand = draft.after.held_reason in _LEFT_TO_PEOPLE
     match scales.standing:
         case Taken(proof) if by_hand:
             return f"charge {proof.charge_id} took {proof.amount}"
@@ -326,9 +332,13 @@ def look_on(engine: Engine, draft: Draft) -> None:
 
 
 def is_still_asked(engine: Engine, draft: Draft) -> bool:
-    """Tell whether a held workflow has a charge that is unknown or open and can be looked up."""
+    """Tell whether a held workflow has a charge that is unknown or open and can be looked up.
+
+    A gateway that is missing from the configuration may be back at the next look.
+    """
     return draft.after.state is State.HELD and any(
-        engine.capabilities(attempt.gateway).lookup is Lookup.QUERY
+        attempt.gateway not in engine.gateways
+        or engine.capabilities(attempt.gateway).lookup is Lookup.QUERY
         for attempt in unknown_attempts(engine, draft)
     )
 
