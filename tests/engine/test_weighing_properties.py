@@ -15,8 +15,10 @@ from external_gate.domain.standing import Dead, Taken
 from external_gate.domain.workflow import ENDED, MOVES, Actor, HeldReason, State, Verdict, Workflow
 from external_gate.engine.context import Engine, Policy
 from external_gate.engine.draft import Draft
+from external_gate.engine.looks_while_held import look_on
+from external_gate.engine.scales import standing_in
 from external_gate.engine.undone import keeps_money, took_money
-from external_gate.engine.weighing import look_on, standing_in, weigh
+from external_gate.engine.weighing import weigh
 from external_gate.guards.rules import GuardRules
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import Dossier

@@ -7,7 +7,7 @@ from external_gate.domain.evidence import Attempt
 from external_gate.domain.workflow import Workflow
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
-from external_gate.engine.weighing import look_on
+from external_gate.engine.looks_while_held import look_on
 from external_gate.stores.store_records import Dossier
 
 

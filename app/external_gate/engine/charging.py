@@ -22,15 +22,12 @@ from external_gate.domain.workflow import State, Verdict
 from external_gate.engine import calling, preparing, recalling
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
+from external_gate.engine.looks_while_held import hold_unknown
 from external_gate.engine.preparing import Later, NeedsPerson, Prepared
 from external_gate.engine.recalling import Found
+from external_gate.engine.scales import may_resend, standing_in
 from external_gate.engine.undone import took_money
-from external_gate.engine.weighing import (
-    hold_unknown,
-    may_resend,
-    standing_in,
-    weigh,
-)
+from external_gate.engine.weighing import weigh
 from external_gate.guards.rules import Intended, judge
 from external_gate.stores.store_records import GuardSpoke, UnreadEvidence
 

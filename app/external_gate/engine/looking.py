@@ -11,7 +11,7 @@ from external_gate.domain.workflow import HeldReason, State
 from external_gate.engine import calling
 from external_gate.engine.case import Case
 from external_gate.engine.charging import conclude
-from external_gate.engine.weighing import may_resend, standing_in
+from external_gate.engine.scales import may_resend, standing_in
 
 
 async def take_over(case: Case) -> None:

@@ -20,9 +20,11 @@ from external_gate.domain.workflow import Actor, HeldReason, State, Verdict, Wor
 from external_gate.engine import settling
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
+from external_gate.engine.looks_while_held import look_on
 from external_gate.engine.recalling import accepted
+from external_gate.engine.scales import standing_in
 from external_gate.engine.undone import charged_attempt, kept_attempt, took_money
-from external_gate.engine.weighing import look_on, standing_in, weigh
+from external_gate.engine.weighing import weigh
 from external_gate.guards.rules import Approval
 from external_gate.stores.store_records import Dossier
 

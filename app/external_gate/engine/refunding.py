@@ -8,9 +8,9 @@ from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import calling, retry
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
+from external_gate.engine.looks_while_held import unknown_attempts
 from external_gate.engine.reading_back import Proof, read_back
 from external_gate.engine.undone import charged_attempt, has_charged_twice, kept_attempt
-from external_gate.engine.weighing import unknown_attempts
 
 
 async def give_back(case: Case) -> None:

@@ -11,8 +11,9 @@ from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.agreeing import have_agreed
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
+from external_gate.engine.looks_while_held import unknown_attempts
+from external_gate.engine.scales import standing_in
 from external_gate.engine.undone import charges_of, given_back_by_hand, kept_attempt
-from external_gate.engine.weighing import standing_in, unknown_attempts
 
 
 def settle(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.errors import Broken, LeaseLost
 from external_gate.domain.workflow import ENDED, HeldReason, State
-from external_gate.engine import charging, looking, refunding, releasing, weighing
+from external_gate.engine import charging, looking, looks_while_held, refunding, releasing
 from external_gate.engine.case import Case
 from external_gate.stores.store_records import HoldWanted, UnreadEvidence
 
@@ -29,7 +29,7 @@ async def rest(case: Case) -> None:
 
 async def watch(case: Case) -> None:
     """Look on while held where a proof may still come; everything else waits for a person."""
-    if weighing.is_still_asked(case.engine, case.draft()):
+    if looks_while_held.is_still_asked(case.engine, case.draft()):
         await looking.look(case)
     else:
         await rest(case)

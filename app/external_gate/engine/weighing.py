@@ -1,11 +1,10 @@
 """From what is known about a workflow's charges to its next move (design §4). Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from random import Random
 from typing import assert_never
 
-from external_gate.domain.charge import Capabilities, Idempotency, Lookup
+from external_gate.domain.charge import Lookup
 from external_gate.domain.evidence import Attempt
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.outcome import Declined, DeclineKind
@@ -15,44 +14,20 @@ from external_gate.domain.standing import (
     Dead,
     Mismatched,
     Open,
-    Standing,
     Taken,
     Untouched,
     Waiting,
     WeWereRefused,
-    standing_of,
 )
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import retry
-from external_gate.engine.context import Engine, Policy
+from external_gate.engine.context import Engine
 from external_gate.engine.contradictions import raise_incidents
 from external_gate.engine.customer_action import note_customer_action
 from external_gate.engine.draft import Draft
+from external_gate.engine.looks_while_held import hold_unknown
+from external_gate.engine.scales import Scales, may_resend, standing_in
 from external_gate.engine.undone import keeps_money
-
-
-@dataclass(frozen=True, slots=True)
-class Scales:
-    """What a decision rests on beside the evidence."""
-
-    capabilities: Capabilities
-    policy: Policy
-    random: Random
-    standing: Standing
-    can_resend: bool
-    """Whether the same attempt may be sent again: idempotency, window and number of sends."""
-    can_ask: bool
-    """Whether anything is left that could tell what became of the charge."""
-
-
-def standing_in(engine: Engine, draft: Draft, attempt: Attempt) -> Standing:
-    """Fold an attempt's evidence under its gateway's capabilities, at the draft's instant."""
-    return standing_of(
-        attempt,
-        engine.capabilities(attempt.gateway),
-        now=draft.now,
-        sends_uncertain=draft.after.restored_at is not None,
-    )
 
 
 def weigh(engine: Engine, draft: Draft) -> None:
@@ -83,21 +58,6 @@ def weigh(engine: Engine, draft: Draft) -> None:
             can_ask=capabilities.lookup is Lookup.QUERY
             or (capabilities.lookup is Lookup.REPLAY and can_resend),
         ),
-    )
-
-
-def may_resend(engine: Engine, draft: Draft, attempt: Attempt) -> bool:
-    """Tell whether the rules allow the same attempt on the wire once more."""
-    if attempt.first_sent_at is None:
-        return True
-    capabilities = engine.capabilities(attempt.gateway)
-    if isinstance(standing_in(engine, draft, attempt), Untouched | WeWereRefused):
-        return True
-    latest = engine.high_water.latest(draft.now)
-    return (
-        capabilities.idempotency is not Idempotency.NONE
-        and latest - attempt.first_sent_at < capabilities.usable_window
-        and attempt.sends <= retry.MOST_RESENDS
     )
 
 
@@ -316,47 +276,6 @@ def _on_open(draft: Draft, cause: str, scales: Scales) -> None:
         draft.move(State.UNRESOLVED, f"nobody knows: {cause}", due_at=due)
     else:
         draft.set(due_at=due)
-
-
-def hold_unknown(draft: Draft, cause: str, capabilities: Capabilities) -> None:
-    """Hold a charge that nobody knows; lookups go on where there are any."""
-    draft.hold(HeldReason.UNKNOWN_CHARGE, cause)
-    draft.set(due_at=next_look_while_held(draft, capabilities))
-
-
-def look_on(engine: Engine, draft: Draft) -> None:
-    """Give a held workflow its next look where one may still bring a proof; for every save."""
-    due_at = draft.after.due_at
-    if (due_at is None or due_at <= draft.now) and is_still_asked(engine, draft):
-        draft.set(due_at=draft.now + retry.HOURLY)
-
-
-def is_still_asked(engine: Engine, draft: Draft) -> bool:
-    """Tell whether a held workflow has a charge that is unknown or open and can be looked up.
-
-    A gateway that is missing from the configuration may be back at the next look.
-    """
-    return draft.after.state is State.HELD and any(
-        attempt.gateway not in engine.gateways
-        or engine.capabilities(attempt.gateway).lookup is Lookup.QUERY
-        for attempt in unknown_attempts(engine, draft)
-    )
-
-
-def unknown_attempts(engine: Engine, draft: Draft) -> list[Attempt]:
-    """Give every attempt that may have been sent and may still turn out either way."""
-    return [
-        attempt
-        for attempt in draft.attempts
-        if not attempt.closed
-        and (attempt.sends or attempt.evidence)
-        and isinstance(standing_in(engine, draft, attempt), Open | Absent | Waiting)
-    ]
-
-
-def next_look_while_held(draft: Draft, capabilities: Capabilities) -> datetime | None:
-    """Give when a held charge is looked up again; None where only a notice or a person can tell."""
-    return draft.now + retry.HOURLY if capabilities.lookup is Lookup.QUERY else None
 
 
 def _climb(draft: Draft, scales: Scales) -> datetime:
