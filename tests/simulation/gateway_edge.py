@@ -29,9 +29,6 @@ from tests.simulation.world import World
 HANGS_SECONDS = 300.0
 """An adapter that forgets its own timeout: longer than any lease."""
 
-NAPS_SECONDS = (3.0, 12 * 3600.0)
-"""How long a machine may sleep between the saved intent and the send."""
-
 STRAGGLES_AT_MOST_SECONDS = 6 * 3600.0
 """How late a request may arrive after all that seemed lost, out of some queue on the way."""
 
@@ -65,9 +62,6 @@ class GatewayEdge:
         chances, loop = self._world.chances, self._world.loop
         fate = self._world.truth.fates[request.charge.workflow_id]
         self._world.on_the_wire(fate)
-        if chances.strikes("nap_at_the_wire"):
-            self._process.stop(chances.spread(*NAPS_SECONDS), "before the charge")
-            self._world.fell_asleep()
         await self._process.edge("before the charge")
         if self._process.clock.now() >= request.not_after:
             self._tell("did not send {}: its deadline has passed", request.charge.attempt_key)

@@ -118,7 +118,7 @@ def table(trials: Sequence[Trial], sound: Trial) -> list[str]:
 
 
 def _row(trial: Trial) -> str:
-    broken = trial.sentence or "**it survives**"
+    broken = trial.sentence or f"**it survives** ({trial.otherwise} worlds went wrong otherwise)"
     seed = "-" if trial.seed is None else trial.seed
     return f"| {trial.mutant.fault} | {broken} | {seed} | {trial.lived} |"
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from external_gate.domain.clock import HighWater
 from external_gate.domain.errors import Refused, Unavailable
+from external_gate.domain.workflow import State
 from external_gate.stores import sqlite_marks
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Change, Dossier
@@ -15,6 +16,9 @@ from tests.simulation.process import Process
 from tests.simulation.world import World
 
 Result = TypeVar("Result")
+
+NAPS_SECONDS = (3.0, 12 * 3600.0)
+"""From one that the send deadline hardly notices to one that outlives the key of a charge."""
 
 
 class StoreEdge(SqliteStore):
@@ -59,8 +63,17 @@ class StoreEdge(SqliteStore):
         result = self._save(change, stage, first) if change else self._commit(stage, first)
         if world.chances.strikes("store_fails_after_commit"):
             raise Unavailable(f"the answer of the database was lost ({name})")
+        if change is not None and change.after.state is State.CHARGING:
+            self._perhaps_nap()
         await self._process.edge(f"after {name}")
         return result
+
+    def _perhaps_nap(self) -> None:
+        """Let the machine fall asleep between the intent and its send, and another take over."""
+        if not self._process.dead and self._world.chances.strikes("nap_at_the_wire"):
+            seconds = self._world.chances.spread(*NAPS_SECONDS)
+            self._process.stop(seconds, "before the charge")
+            self._world.fell_asleep()
 
     async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
         world, name = self._world, _name(question)
