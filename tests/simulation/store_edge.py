@@ -1,22 +1,22 @@
 """The product's SQLite store over a world's database, with faults at every call."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from external_gate.domain.errors import Refused, Unavailable
-from external_gate.stores import sqlite_marks
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores import sql_marks
+from external_gate.stores.sql_store import SqlStore, Stage
+from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import Change, Dossier
-from tests.simulation.database import BEAT_SECONDS, Stage
+from tests.simulation.database import BEAT_SECONDS
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
 Result = TypeVar("Result")
 
 
-class StoreEdge(SqliteStore):
+class StoreEdge(SqlStore):
     """One process's way to the database; every read and write goes through two doors."""
 
     def __init__(self, world: World, process: Process) -> None:
@@ -26,13 +26,16 @@ class StoreEdge(SqliteStore):
         self.beaten: Callable[[datetime], None] = lambda _mark: None
         self._beat_at = -BEAT_SECONDS
 
+    async def open(self) -> None:
+        """Open nothing: the database is the world's."""
+
     async def close(self) -> None:
         """Let go of nothing: the database is the world's."""
 
     async def heartbeat(self, now: datetime) -> datetime:
         """Raise the mark; in the database first, then in the file beside it."""
         mark = self._world.database.commit(
-            lambda connection: sqlite_marks.raise_high_water(connection, now), None
+            lambda connection: sql_marks.raise_high_water(connection, now), None
         )
         self._world.database.heartbeat_file = mark
         return mark
@@ -47,7 +50,7 @@ class StoreEdge(SqliteStore):
         return claimed
 
     async def _write(
-        self, stage: Callable[[sqlite3.Connection], Result], *, first: Stage | None = None
+        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
     ) -> Result:
         world, name = self._world, _name(stage)
         await self._process.edge(f"before {name}")
@@ -61,14 +64,14 @@ class StoreEdge(SqliteStore):
         await self._process.edge(f"after {name}")
         return result
 
-    async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def _read(self, question: Callable[[Transaction], Result]) -> Result:
         world, name = self._world, _name(question)
         await self._process.edge(f"before {name}")
         if world.database_is_down or world.chances.strikes("store_fails_before_commit"):
             raise Unavailable(f"the database is away ({name})")
         return question(world.database.connection)
 
-    def _commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
+    def _commit(self, stage: Callable[[Transaction], Result], first: Stage | None) -> Result:
         try:
             return self._world.database.commit(stage, first)
         finally:
@@ -77,7 +80,7 @@ class StoreEdge(SqliteStore):
     def _save(
         self,
         change: Change,
-        stage: Callable[[sqlite3.Connection], Result],
+        stage: Callable[[Transaction], Result],
         first: Stage | None,
     ) -> Result:
         """Save, and see that no late worker moved anything and no answer was lost."""

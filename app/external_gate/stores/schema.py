@@ -9,7 +9,8 @@ from sqlite_utils import Database
 
 from external_gate.domain.errors import Broken
 from external_gate.stores.rows import Row
-from external_gate.stores.sqlite_connection import immediate, select
+from external_gate.stores.sql_transaction import select
+from external_gate.stores.sqlite_connection import immediate
 
 
 @dataclass(frozen=True, slots=True)
