@@ -16,7 +16,7 @@ from external_gate.stores.store_records import Dossier
 
 _WORKFLOW = "SELECT * FROM workflows WHERE workflow_id = ?"
 
-_LOCKED = "SELECT * FROM workflows WHERE workflow_id = ? /*pg: FOR UPDATE */"
+_LOCKED = "SELECT * FROM workflows WHERE workflow_id = ? /*pg: FOR NO KEY UPDATE */"
 
 # A batch is asked for at once: the ids travel as one JSON list.
 _ATTEMPTS = """

@@ -17,7 +17,7 @@ from external_gate.stores.store_records import Dossier
 # A lease that still runs lies in the future (a CHECK keeps it so), hence outside of this range.
 CLAIMABLE = """
 SELECT * FROM workflows WHERE claimable_at <= :now ORDER BY claimable_at LIMIT :limit
-/*pg: FOR UPDATE SKIP LOCKED */
+/*pg: FOR NO KEY UPDATE SKIP LOCKED */
 """
 
 _LEASE = """

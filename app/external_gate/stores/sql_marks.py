@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from external_gate.domain.clock import MILLISECOND, from_milliseconds, to_milliseconds
+from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor
 from external_gate.stores.ledger_rows import history_values
@@ -12,8 +12,14 @@ from external_gate.stores.store_rules import RESTORED
 
 _READ = "SELECT value FROM meta WHERE name = ?"
 
-_RAISE = """
-INSERT INTO meta (name, value) VALUES (:name, :value)
+_BEAT = """
+INSERT INTO meta (name, value) VALUES ('high_water', :value)
+ON CONFLICT (name) DO UPDATE SET value = max(meta.value + 1, excluded.value)
+RETURNING value
+"""
+
+_RESTORED_AT = """
+INSERT INTO meta (name, value) VALUES ('restored_at', :value)
 ON CONFLICT (name) DO UPDATE SET value = max(meta.value, excluded.value)
 RETURNING value
 """
@@ -38,19 +44,18 @@ def raise_high_water(transaction: Transaction, now: datetime) -> datetime:
 
     So the mark beside the database is always later than that of an older copy.
     """
-    mark = high_water(transaction)
-    at_least = now if mark is None else max(now, mark + MILLISECOND)
-    return from_milliseconds(_raise(transaction, "high_water", at_least))
+    return from_milliseconds(_raise(transaction, _BEAT, now))
 
 
 def mark_restored(transaction: Transaction, at: datetime) -> int:
     """Mark every unfinished workflow; later ones are marked by the age of their notification."""
-    _raise(transaction, "restored_at", at)
+    _raise(transaction, _RESTORED_AT, at)
     entry = HistoryEntry(at, Actor.ENGINE, RESTORED)
     transaction.execute(_TELL, history_values(entry))
     return transaction.execute(_MARK, (to_milliseconds(at),)).rowcount
 
 
-def _raise(transaction: Transaction, name: str, instant: datetime) -> int:
-    rows = transaction.execute(_RAISE, {"name": name, "value": to_milliseconds(instant)}).fetchall()
+def _raise(transaction: Transaction, sql: str, instant: datetime) -> int:
+    # All rows are fetched, or the statement would stay open.
+    rows = transaction.execute(sql, {"value": to_milliseconds(instant)}).fetchall()
     return int(rows[0][0])

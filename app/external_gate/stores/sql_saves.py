@@ -92,6 +92,7 @@ class Save:
         """Append the evidence, but for that of attempts which this very change begins."""
         # From here on no evidence can arrive unseen: whoever appends some locks the row as well.
         lock_row(transaction, self._workflow_id)
+        self._of_new_attempts.clear()  # after a deadlock all of this is undone and run again
         self._newest_before = newest_evidence(transaction, self._workflow_id)
         begun = {attempt.charge.attempt_key for attempt in self._change.attempts}
         for key, piece in self._change.evidence:

@@ -5,7 +5,6 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +28,7 @@ from external_gate.stores.sqlite_connection import (
     prove_writable,
 )
 from external_gate.stores.sqlite_faults import translate, translate_at_start
+from external_gate.stores.sqlite_session import SqliteSession
 from external_gate.stores.writer import OnCommit, Writer
 
 Result = TypeVar("Result")
@@ -78,12 +78,9 @@ class SqliteStore(SqlStore):
         except sqlite3.Error as error:
             meaning = translate_at_start if self._exclusive else translate
             raise meaning(error, self._path) from error
-        connect = partial(open_to_read, self._path, self._busy_timeout, self._connect)
-        self._open = (
-            database,
-            Writer(database.conn, translate=self._translate, on_commit=self._on_commit),
-            Readers(connect, translate=self._translate),
-        )
+        session = SqliteSession(database.conn, translate=self._translate)
+        writer = Writer(session, on_commit=self._on_commit)
+        self._open = (database, writer, Readers(self._reader))
 
     async def close(self) -> None:
         """Finish what was submitted and let go of everything. May block for `busy_timeout`."""
@@ -112,6 +109,13 @@ class SqliteStore(SqlStore):
         if self._open is None:
             raise Unavailable(f"the store {self._path} is not open")
         return await self._open[2].ask(question)
+
+    def _reader(self) -> SqliteSession:
+        try:
+            connection = open_to_read(self._path, self._busy_timeout, self._connect)
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+        return SqliteSession(connection, translate=self._translate, begin="BEGIN")
 
     def _translate(self, error: Exception) -> Exception:
         return translate(error, self._path)
