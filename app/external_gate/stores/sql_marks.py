@@ -12,6 +12,8 @@ from external_gate.stores.store_rules import RESTORED
 
 _READ = "SELECT value FROM meta WHERE name = ?"
 
+_READ_ALONE = "SELECT value FROM meta WHERE name = ? /*pg: FOR UPDATE */"
+
 _BEAT = """
 INSERT INTO meta (name, value) VALUES ('high_water', :value)
 ON CONFLICT (name) DO UPDATE SET value = max(meta.value + 1, excluded.value)
@@ -37,6 +39,23 @@ def high_water(transaction: Transaction) -> datetime | None:
     """Give the mark; None before the first heartbeat."""
     row = transaction.execute(_READ, ("high_water",)).fetchone()
     return None if row is None else from_milliseconds(row[0])
+
+
+def mark_if_older(transaction: Transaction, seen: datetime) -> int | None:
+    """Mark every unfinished workflow if the database does not know of a mark that was seen in it.
+
+    Gives how many, or None when it is no older copy. Of several processes only one marks.
+    """
+    if _is_known(transaction, _READ, seen) or _is_known(transaction, _READ_ALONE, seen):
+        return None
+    marked = mark_restored(transaction, seen)
+    raise_high_water(transaction, seen)
+    return marked
+
+
+def _is_known(transaction: Transaction, sql: str, seen: datetime) -> bool:
+    row = transaction.execute(sql, ("high_water",)).fetchone()
+    return row is not None and from_milliseconds(row[0]) >= seen
 
 
 def raise_high_water(transaction: Transaction, now: datetime) -> datetime:

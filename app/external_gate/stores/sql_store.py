@@ -43,6 +43,9 @@ Stage = Callable[[Transaction], Any]  # Any: each caller of `_write` knows its o
 class SqlStore(ABC):
     """`Store` but for opening and closing: what is atomic is decided here, once for all."""
 
+    restored: int | None = None
+    """How many workflows were marked when the database was found an older copy; else None."""
+
     @abstractmethod
     async def open(self) -> None:
         """Connect and migrate."""
@@ -51,16 +54,19 @@ class SqlStore(ABC):
     async def close(self) -> None:
         """Finish what was submitted and let go of everything."""
 
+    def when_due(self, wake: Callable[[], None]) -> None:  # noqa: B027 - not every store has news
+        """Do nothing: no other process takes anything in."""
+
     async def record(self, notification: NewNotification) -> Recorded:
         """Make a notification durable, with the workflow it begins."""
-        return await self._write(partial(sql_intake.record, notification=notification))
+        return await self._take_in(partial(sql_intake.record, notification=notification))
 
     async def begin(
         self, number: int, workflow: Workflow, *, entry: HistoryEntry | None = None
     ) -> Recorded:
         """Begin a workflow from a kept notification."""
         wanted = partial(sql_intake.begin, number=number, workflow=workflow)
-        return await self._write(partial(wanted, entry=entry))
+        return await self._take_in(partial(wanted, entry=entry))
 
     async def claim(
         self, *, owner: str, now: datetime, lease: timedelta, limit: int
@@ -102,7 +108,7 @@ class SqlStore(ABC):
 
     async def record_notices(self, notices: Sequence[NewNotice]) -> Sequence[NoticeTaken]:
         """Make a gateway's notices durable: evidence, or a look that is wanted."""
-        return await self._write(partial(sql_notices.record_notices, notices=notices))
+        return await self._take_in(partial(sql_notices.record_notices, notices=notices))
 
     async def want_hold(
         self, workflow_id: WorkflowId, *, reason: HeldReason, detail: str, entry: HistoryEntry
@@ -192,6 +198,10 @@ class SqlStore(ABC):
 
         A stage that raises undoes itself alone: what `first` wrote stays when `stage` fails.
         """
+
+    async def _take_in(self, stage: Callable[[Transaction], Result]) -> Result:
+        """Write what somebody outside waits for to be acknowledged."""
+        return await self._write(stage)
 
     @abstractmethod
     async def _read(self, question: Callable[[Transaction], Result]) -> Result:
