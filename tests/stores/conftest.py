@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress, address_of
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.sqlite_connection import connect_file
@@ -31,6 +32,17 @@ def path(tmp_path: Path) -> Path:
 def address(postgres: Cluster, namespace: str) -> PostgresAddress:
     """Give the place of a namespace that does not exist yet."""
     return address_of(postgres.url, namespace=namespace)
+
+
+@asynccontextmanager
+async def opened_postgres(address: PostgresAddress) -> AsyncIterator[PostgresStore]:
+    """Give an open store."""
+    store = PostgresStore(address)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @asynccontextmanager
