@@ -45,7 +45,7 @@ states: $(READY) ## draw docs/states.md from the code
 lock: ## resolve the lock files anew (needs uv)
 	uv lock --upgrade
 	uv export --quiet --all-groups --no-emit-project --no-header --format requirements-txt --output-file requirements-dev.lock
-	uv export --quiet --no-dev --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
+	uv export --quiet --no-dev --all-extras --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
 	rm -f uv.lock
 
 build: $(READY) ## build the wheel

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Place] = {
         f"{_CLI}.notifications:notifications", "See what Metronome sent, and read it again."
     ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
+    "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or see what it lacks."),
     "send": Place(f"{_CLI}.send:send", "Send a signed notification to a running service."),
 }
 
