@@ -52,7 +52,7 @@ lock: ## resolve the lock files anew (needs uv)
 	uv lock --upgrade
 	uv export --quiet --all-groups --no-group fuzz --no-emit-project --no-header --format requirements-txt --output-file requirements-dev.lock
 	uv export --quiet --only-group fuzz --no-emit-project --no-header --format requirements-txt --output-file requirements-fuzz.lock
-	uv export --quiet --no-dev --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
+	uv export --quiet --no-dev --all-extras --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
 	rm -f uv.lock
 
 build: $(READY) ## build the wheel

@@ -33,8 +33,7 @@ from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.payers.payer_source import PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import Settings
-from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.sqlite_connection import path_of
+from external_gate.stores import choosing
 from external_gate.stores.store import Store
 
 check_gateway = registry.check
@@ -102,19 +101,14 @@ def make_metrics() -> Metrics:
     return Metrics(CollectorRegistry())
 
 
-def make_store(
-    settings: Settings, *, exclusive: bool, metrics: Metrics | None = None
-) -> SqliteStore:
+def make_store(settings: Settings, *, exclusive: bool, metrics: Metrics | None = None) -> Store:
     """Make the store that `store.url` names; `exclusive` for a serving or working process.
 
-    Raises `Broken` for a database that this version cannot use.
+    Any number of processes may share a PostgreSQL database. Raises `Broken` for a database that
+    this version cannot use.
     """
-    return SqliteStore(
-        path_of(settings.store.url),
-        busy_timeout=timedelta(seconds=settings.store.busy_timeout_seconds),
-        exclusive=exclusive,
-        on_commit=metrics.observe_commit if metrics else None,
-    )
+    on_commit = metrics.observe_commit if metrics else None
+    return choosing.make(settings.store, exclusive=exclusive, on_commit=on_commit)
 
 
 def make_service(

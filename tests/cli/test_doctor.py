@@ -1,6 +1,7 @@
 """`external-gate doctor` on whole configurations: what it finds and leaves alone, how it ends."""
 
 import json
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -232,13 +233,16 @@ def test_folder_that_is_not_there_ends_with_2(metronome: Home) -> None:
     assert "create the directory /no/where first" in found(result)["store"][0][1]
 
 
-def test_store_that_is_not_built_in_ends_with_2_and_hides_its_password(metronome: Home) -> None:
-    url = "postgresql://gate:c4n4ry-secret@db.example/gate"
+def test_server_that_is_away_ends_with_3_and_hides_its_password(metronome: Home) -> None:
+    with socket.socket() as taken:  # bound, and not listened on
+        taken.bind(("127.0.0.1", 0))
+        url = f"postgresql://gate:c4n4ry-secret@127.0.0.1:{taken.getsockname()[1]}/gate"
 
-    result = metronome.run("doctor", "--json", EXTERNAL_GATE_STORE__URL=url)
+        result = metronome.run("doctor", "--json", EXTERNAL_GATE_STORE__URL=url)
 
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert levels(result)["store"] == "fail"
+    assert "c4n4ry" not in result.output
 
 
 def test_doctor_works_beside_a_serving_process(metronome: Home) -> None:

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 from external_gate.domain.workflow import Actor, State
 from external_gate.outbound.calls import Call, CallEnd, Caller
-from external_gate.stores import sqlite_saves
+from external_gate.stores import sql_saves
+from external_gate.stores.sql_store import Stage
+from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Dossier
-from external_gate.stores.writer import Stage
 
 Result = TypeVar("Result")
 
@@ -128,7 +129,7 @@ class DoomedStore(SqliteStore):
         return claimed
 
     async def _write(
-        self, stage: Callable[[sqlite3.Connection], Result], *, first: Stage | None = None
+        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
     ) -> Result:
         names = _names_of(stage)
         if names == ["claim"]:  # most of them find nothing: then nothing is there to be lost
@@ -141,10 +142,10 @@ class DoomedStore(SqliteStore):
         return result
 
 
-def _names_of(stage: Callable[[sqlite3.Connection], object]) -> list[str]:
+def _names_of(stage: Callable[[Transaction], object]) -> list[str]:
     """Name what is written: `record`, `renew`; a save by its moves."""
     save = getattr(stage, "__self__", None)
-    if not isinstance(save, sqlite_saves.Save):
+    if not isinstance(save, sql_saves.Save):
         return [str(getattr(stage, "func", stage).__name__)]
     moves = [
         saving((entry.from_state, entry.to_state, entry.actor))

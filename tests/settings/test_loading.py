@@ -63,7 +63,7 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
     written = {
         "metronome.unverified_unit": "whole",
         "metronome.base_url": "http://127.0.0.1:1",
-        "store.url": "sqlite:///other.db",
+        "store.url": "postgresql://db/other",
         "payers.url": "http://127.0.0.1:1",
         "notices.url": "http://127.0.0.1:1",
         "routing.default": "main",

@@ -6,17 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlite_utils import Database as SqliteUtils
 
 from external_gate.domain.clock import from_milliseconds
-from external_gate.stores import sqlite_marks
+from external_gate.stores import sql_marks
 from external_gate.stores.schema import migrate, shipped
+from external_gate.stores.sql_store import Stage
+from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.sqlite_faults import translate
 
 Result = TypeVar("Result")
-Stage = Callable[[sqlite3.Connection], Any]  # Any: each stage has its own result
 
 MEMORY = Path("memory")
 
@@ -32,7 +33,7 @@ class Database(ABC):
     reader: sqlite3.Connection
     """Reads what is committed."""
 
-    def commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
+    def commit(self, stage: Callable[[Transaction], Result], first: Stage | None) -> Result:
         """Run a job; a stage that raises undoes itself alone, as in the store's writer."""
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
@@ -43,7 +44,7 @@ class Database(ABC):
         finally:
             connection.execute("COMMIT")
 
-    def _run(self, stage: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _run(self, stage: Callable[[Transaction], Result]) -> Result:
         self.connection.execute("SAVEPOINT stage")
         try:
             result = stage(self.connection)
@@ -99,14 +100,14 @@ class MemoryDatabase(Database):
         self.connection.close()
         self.connection = self.reader = _opened(backup)
         beside = self._heartbeat
-        mark = sqlite_marks.high_water(self.connection)
+        mark = sql_marks.high_water(self.connection)
         if beside is None or (mark is not None and beside <= mark):
             return False
         at = beside
 
-        def found_out(connection: sqlite3.Connection) -> None:
-            sqlite_marks.mark_restored(connection, at)
-            sqlite_marks.raise_high_water(connection, at)
+        def found_out(connection: Transaction) -> None:
+            sql_marks.mark_restored(connection, at)
+            sql_marks.raise_high_water(connection, at)
 
         self.commit(found_out, None)
         return True

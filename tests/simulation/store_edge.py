@@ -1,6 +1,5 @@
 """The product's SQLite store over a world's database, with faults at every call."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -8,10 +7,11 @@ from typing import TypeVar
 from external_gate.domain.clock import HighWater
 from external_gate.domain.errors import Refused, Unavailable
 from external_gate.domain.workflow import State
-from external_gate.stores import sqlite_marks
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores import sql_marks
+from external_gate.stores.sql_store import SqlStore, Stage
+from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import Change, Dossier
-from tests.simulation.database import BEAT_SECONDS, Stage
+from tests.simulation.database import BEAT_SECONDS
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
@@ -21,7 +21,7 @@ NAPS_SECONDS = (3.0, 12 * 3600.0)
 """From one that the send deadline hardly notices to one that outlives the key of a charge."""
 
 
-class StoreEdge(SqliteStore):
+class StoreEdge(SqlStore):
     """One process's way to the database; every read and write goes through two doors."""
 
     def __init__(self, world: World, process: Process) -> None:
@@ -31,13 +31,16 @@ class StoreEdge(SqliteStore):
         self.high_water = HighWater()
         self._beat_at = -BEAT_SECONDS
 
+    async def open(self) -> None:
+        """Open nothing: the database is the world's."""
+
     async def close(self) -> None:
         """Let go of nothing: the database is the world's."""
 
     async def heartbeat(self, now: datetime) -> datetime:
         """Raise the mark; in the database first, then in the file beside it."""
         mark = self._world.database.commit(
-            lambda connection: sqlite_marks.raise_high_water(connection, now), None
+            lambda connection: sql_marks.raise_high_water(connection, now), None
         )
         self._world.database.beat(mark)
         return mark
@@ -52,7 +55,7 @@ class StoreEdge(SqliteStore):
         return claimed
 
     async def _write(
-        self, stage: Callable[[sqlite3.Connection], Result], *, first: Stage | None = None
+        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
     ) -> Result:
         world, name = self._world, _name(stage)
         await self._process.edge(f"before {name}")
@@ -75,14 +78,14 @@ class StoreEdge(SqliteStore):
             self._process.stop(seconds, "before the charge")
             self._world.fell_asleep()
 
-    async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def _read(self, question: Callable[[Transaction], Result]) -> Result:
         world, name = self._world, _name(question)
         await self._process.edge(f"before {name}")
         if world.database_is_down or world.chances.strikes("store_fails_before_commit"):
             raise Unavailable(f"the database is away ({name})")
         return question(world.database.reader)
 
-    def _commit(self, stage: Callable[[sqlite3.Connection], Result], first: Stage | None) -> Result:
+    def _commit(self, stage: Callable[[Transaction], Result], first: Stage | None) -> Result:
         try:
             return self._world.database.commit(stage, first)
         finally:
@@ -91,7 +94,7 @@ class StoreEdge(SqliteStore):
     def _save(
         self,
         change: Change,
-        stage: Callable[[sqlite3.Connection], Result],
+        stage: Callable[[Transaction], Result],
         first: Stage | None,
     ) -> Result:
         """Save, and see that no late worker moved anything and no answer was lost."""

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from external_gate.stores.postgres import PostgresStore
+from external_gate.stores.postgres_address import PostgresAddress, address_of
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.sqlite_connection import connect_file
+from tests.throwaway_postgres import Cluster
 
 SHORT = timedelta(milliseconds=50)
 """A wait for a lock that the test never gives back."""
@@ -23,6 +26,23 @@ SHORT = timedelta(milliseconds=50)
 def path(tmp_path: Path) -> Path:
     """Give the place of a database that does not exist yet."""
     return tmp_path / "gate.db"
+
+
+@pytest.fixture
+def address(postgres: Cluster, namespace: str) -> PostgresAddress:
+    """Give the place of a namespace that does not exist yet."""
+    return address_of(postgres.url, namespace=namespace)
+
+
+@asynccontextmanager
+async def opened_postgres(address: PostgresAddress) -> AsyncIterator[PostgresStore]:
+    """Give an open store."""
+    store = PostgresStore(address)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @asynccontextmanager

@@ -10,10 +10,10 @@ import pytest
 
 from external_gate.domain.identifiers import InvoiceId
 from external_gate.domain.workflow import HeldReason, State
-from external_gate.stores.sqlite_connection import Parameters, select
-from external_gate.stores.sqlite_leases import CLAIMABLE, claim
-from external_gate.stores.sqlite_ledger import INVOICE_TAKEN_BY, read_ledger
-from external_gate.stores.sqlite_lists import list_workflows, read_counts, workflow_query
+from external_gate.stores.sql_leases import CLAIMABLE, claim
+from external_gate.stores.sql_ledger import INVOICE_TAKEN_BY, read_ledger
+from external_gate.stores.sql_lists import list_workflows, read_counts, workflow_query
+from external_gate.stores.sql_transaction import Parameters, select
 from external_gate.stores.store_records import WorkflowFilter
 from tests.contracts.store_samples import LEASE, NOW, W1, W2, W3, begun, claimed, facts, later
 from tests.stores.conftest import opened

@@ -11,7 +11,9 @@ import pytest
 from external_gate.domain.errors import LeaseLost, Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import State
+from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sqlite_session import SqliteSession
 from external_gate.stores.store_records import Recorded
 from external_gate.stores.writer import MOST_JOBS, Writer
 from tests.contracts.store_samples import (
@@ -208,10 +210,10 @@ async def test_commit_that_fails_writes_nothing_and_tells_everybody(path: Path) 
 
 
 async def test_transaction_that_sqlite_undid_fails_for_everybody(path: Path) -> None:
-    def good(connection: sqlite3.Connection) -> None:
+    def good(connection: Transaction) -> None:
         connection.execute("INSERT INTO t VALUES (1)")
 
-    def lost(connection: sqlite3.Connection) -> None:
+    def lost(connection: Transaction) -> None:
         connection.execute("ROLLBACK")  # as SQLite does by itself on some errors
         raise sqlite3.OperationalError("database or disk is full")
 
@@ -219,7 +221,8 @@ async def test_transaction_that_sqlite_undid_fails_for_everybody(path: Path) -> 
         setup.execute("PRAGMA journal_mode = WAL")
         setup.execute("CREATE TABLE t (a)")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    writer = Writer(connection, translate=lambda error: Unavailable(str(error)))
+    session = SqliteSession(connection, translate=lambda error: Unavailable(str(error)))
+    writer = Writer(session)
     with locked(path):
         tasks = [asyncio.create_task(writer.run(stage)) for stage in (good, lost, good)]
         await _started(*tasks)
@@ -236,7 +239,7 @@ async def test_transaction_that_sqlite_undid_fails_for_everybody(path: Path) -> 
 
 async def test_stopped_writer_takes_nothing_more(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    writer = Writer(connection, translate=lambda error: error)
+    writer = Writer(SqliteSession(connection, translate=lambda error: error))
     writer.stop()
     writer.stop()
 

@@ -9,9 +9,16 @@ from tests.stories.players import Account, Players, account, players
 
 
 @pytest.fixture
-def cast(tmp_path: Path) -> Iterator[Players]:
+def store() -> str:
+    """Give the table `[store]` of the configuration; empty for a file in the story's folder."""
+    return ""
+
+
+@pytest.fixture
+def cast(tmp_path: Path, store: str) -> Iterator[Players]:
     """Give the players; the configuration is written, nothing runs yet."""
     with players(tmp_path) as found:
+        found.store = store
         found.write_config()
         yield found
 

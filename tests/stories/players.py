@@ -48,6 +48,8 @@ class Players:
     folder: Path
     emulator_port: int = field(default_factory=free_port)
     service_port: int = field(default_factory=free_port)
+    store: str = ""
+    """The table `[store]` of the configuration, when it is not the usual file."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -78,7 +80,7 @@ base_url = "{self.emulator_url}"
 api_token = "{TOKEN}"
 webhook_secrets = ["{SECRET}"]
 [store]
-url = "sqlite:///{self.folder}/gate.db"
+{self.store or f'url = "sqlite:///{self.folder}/gate.db"'}
 busy_timeout_seconds = 1
 [worker]
 lease_seconds = 4

@@ -1,9 +1,9 @@
 """What `doctor` looks at on this machine: the store, gateways, payers, guards, what waits."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 from external_gate.assembly import make_store
+from external_gate.cli.checks_postgres import postgres_checks
 from external_gate.cli.checkup import Check, failed_by, failed_by_fault, failure, fine, warning
 from external_gate.cli.moments import short_age
 from external_gate.domain.charge import Capabilities, Idempotency, Lookup, Payer
@@ -16,8 +16,9 @@ from external_gate.outbound.calls import Caller
 from external_gate.payers.payer_source import PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import GatewaySettings, Settings
-from external_gate.settings.model import GuardsSettings
-from external_gate.stores.sqlite_checkup import Findings, examine
+from external_gate.settings.model import GuardsSettings, StoreSettings
+from external_gate.stores.choosing import examine_file, examine_postgres, uses_postgres
+from external_gate.stores.sqlite_checkup import Findings
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import Counts
 
@@ -36,16 +37,21 @@ async def store_checks(settings: Settings) -> list[Check]:
     """Look at the store, and at what waits in it. Migrates nothing."""
     try:
         store = make_store(settings, exclusive=False)
-        found = examine(
-            settings.store.url,
-            busy_timeout=timedelta(seconds=settings.store.busy_timeout_seconds),
-        )
-        checks = [*file_checks(found)]
-        if found.exists and not found.behind:
+        checks, can_be_opened = _look_at(settings.store)
+        if can_be_opened:
             checks += await _kept_checks(store, settings)
     except GateError as error:
         return [failed_by("store", error)]
     return checks
+
+
+def _look_at(settings: StoreSettings) -> tuple[list[Check], bool]:
+    """Judge the database; and tell whether it can be opened without being changed."""
+    if uses_postgres(settings):
+        found = examine_postgres(settings)
+        return [*postgres_checks(found)], found.exists and found.writable and not found.behind
+    file = examine_file(settings)
+    return [*file_checks(file)], file.exists and not file.behind
 
 
 def file_checks(found: Findings) -> Iterator[Check]:

@@ -21,7 +21,6 @@ from external_gate.cli.endings import endings
 from external_gate.observe import events
 from external_gate.observe.logs import configure, flush
 from external_gate.settings import Settings, load
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
 
 Result = TypeVar("Result")
@@ -63,7 +62,7 @@ async def open_service(config_path: Path | None) -> AsyncIterator[Service]:
         flush()
 
 
-async def _open(store: SqliteStore) -> None:
+async def _open(store: Store) -> None:
     """Open the store, and say so if this command is the first to find it an older copy."""
     await store.open()
     if store.restored is not None:

@@ -33,11 +33,15 @@ async def opened(loaded: Loaded, *, exclusive: bool) -> AsyncIterator[Service]:
     service = make_service(loaded.settings, store, metrics=metrics)
     try:
         await service.store.open()
-        if store.restored is not None:
-            events.log().warning(events.DATABASE_RESTORED, workflows=store.restored)
+        _tell_restored(store.restored)
         yield service
     finally:
         await service.aclose()
+
+
+def _tell_restored(workflows: int | None) -> None:
+    if workflows is not None:
+        events.log().warning(events.DATABASE_RESTORED, workflows=workflows)
 
 
 class Run:
@@ -49,6 +53,7 @@ class Run:
         self._worker = service.worker() if with_worker else None
         self._server = self._make_server() if with_web else None
         self._stopping = asyncio.Event()
+        self._restored = service.store.restored
 
     async def until_signal(self, *, announce: bool = True) -> None:
         """Work until SIGTERM or SIGINT, then drain: readiness red, listener closed, work done."""
@@ -57,6 +62,8 @@ class Run:
             loop.add_signal_handler(number, self.stop)
         beating = asyncio.create_task(self._keep_beating())
         working = asyncio.create_task(self._work())
+        if self._worker is not None:
+            self._service.store.when_due(self._worker.wake)
         # A worker that fails takes the process with it: its supervisor starts a whole one again.
         working.add_done_callback(lambda _task: None if self._readiness.draining else self.stop())
         try:
@@ -105,6 +112,9 @@ class Run:
     async def _keep_beating(self) -> None:
         while True:
             await beat_once(self._service)
+            if self._service.store.restored != self._restored:  # found out while we run
+                self._restored = self._service.store.restored
+                _tell_restored(self._restored)
             woken_at = asyncio.get_running_loop().time() + HEARTBEAT_EVERY.total_seconds()
             await self._service.clock.sleep(HEARTBEAT_EVERY)
             lag = asyncio.get_running_loop().time() - woken_at

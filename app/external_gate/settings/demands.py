@@ -78,6 +78,17 @@ def _gateway_names(settings: Settings) -> Iterator[Fault]:
             yield Fault(key, "names no gateway of the configuration", cure)
 
 
+def _store(settings: Settings) -> Iterator[Fault]:
+    store = settings.store
+    usual = type(store).model_fields["namespace"].default
+    if store.url.startswith("sqlite:") and store.namespace != usual:
+        yield Fault(
+            "store.namespace",
+            "is given although a SQLite file has only one",
+            "delete it, and give each Metronome account a file of its own",
+        )
+
+
 def _payers(settings: Settings) -> Iterator[Fault]:
     if settings.payers.source == "http" and not settings.payers.url:
         yield Fault("payers.url", 'is empty although source is "http"', "give the address to ask")
@@ -104,6 +115,7 @@ _DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
     _metronome,
     _gateways,
     _gateway_names,
+    _store,
     _payers,
     _notices,
     _operators,

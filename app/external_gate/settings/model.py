@@ -19,6 +19,7 @@ from external_gate.settings.values import (
     Hours,
     Minutes,
     Name,
+    Namespace,
     Pause,
     Seconds,
     Secret,
@@ -105,7 +106,12 @@ class StoreSettings(Section):
     """sqlite:///file.db (relative to the working directory), sqlite:////absolute/file.db, or
     postgresql://user@host/database."""
     busy_timeout_seconds: Seconds = 5.0
-    """How long to wait while another process locks the database."""
+    """How long to wait while another process locks the database, or a row of it."""
+    namespace: Namespace = "external_gate"
+    """PostgreSQL schema with everything of ours; give each Metronome account one of its own."""
+    listen: Truth = True
+    """Wake workers by PostgreSQL's LISTEN. False behind a pooler that hands connections around by
+    transaction, which cannot pass it on: then they poll."""
 
 
 class WorkerSettings(Section):

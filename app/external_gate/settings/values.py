@@ -24,6 +24,7 @@ _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([smhd]?)")
 _AMOUNT = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,6})?")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_NAMESPACE = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
 
 class CarriesPassword:
@@ -149,6 +150,13 @@ def check_store_url(url: str) -> str:
     raise ValueError("must be sqlite:///path/to/file.db or postgresql://user@host/database")
 
 
+def check_namespace(name: str) -> str:
+    """Give back the name of a schema that needs no quotes."""
+    if not _NAMESPACE.fullmatch(name):
+        raise ValueError("must be at most 40 lower case letters, digits and _, no digit first")
+    return name
+
+
 def _split(url: str) -> SplitResult | None:
     """Take an address apart; None when it cannot be read."""
     # `urlsplit` would silently drop control characters.
@@ -213,6 +221,7 @@ Hours = Annotated[
 Duration = Annotated[timedelta, PlainValidator(read_duration)]
 Amounts = Annotated[Mapping[str, Money], PlainValidator(read_amounts)]
 Currency = Annotated[str, AfterValidator(check_currency)]
+Namespace = Annotated[str, AfterValidator(check_namespace)]
 Name = Annotated[str, AfterValidator(check_name)]
 WebAddress = Annotated[str, AfterValidator(check_web_address)]
 BaseAddress = Annotated[str, AfterValidator(check_base_address)]

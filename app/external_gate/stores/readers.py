@@ -1,13 +1,14 @@
 """Connections that only read, one per thread, so that no question waits for a commit."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from external_gate.domain.errors import Unavailable
+from external_gate.stores.session import Session
+from external_gate.stores.sql_transaction import Transaction
 
 Answered = TypeVar("Answered")
 
@@ -18,22 +19,16 @@ THREADS = 4
 class Readers:
     """A few threads, each with a connection of its own; every question sees one instant."""
 
-    def __init__(
-        self,
-        connect: Callable[[], sqlite3.Connection],
-        *,
-        translate: Callable[[Exception], Exception],
-    ) -> None:
+    def __init__(self, connect: Callable[[], Session]) -> None:
         self._connect = connect
-        self._translate = translate
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._own = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[Session] = []
         self._opening = threading.Lock()
         self._closed = False
 
-    async def ask(self, question: Callable[[sqlite3.Connection], Answered]) -> Answered:
-        """Put a question on one of the threads. Raises what SQLite raised, translated."""
+    async def ask(self, question: Callable[[Transaction], Answered]) -> Answered:
+        """Put a question on one of the threads. Raises what the database raised, translated."""
         if self._closed:
             raise Unavailable("the store is closed: start the service again")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, question)
@@ -42,26 +37,25 @@ class Readers:
         """Let running questions end and close every connection. Blocks until then; repeatable."""
         self._closed = True
         self._pool.shutdown()
-        for connection in self._opened:
-            connection.close()
+        for session in self._opened:
+            session.close()
         self._opened.clear()
 
-    def _ask(self, question: Callable[[sqlite3.Connection], Answered]) -> Answered:
+    def _ask(self, question: Callable[[Transaction], Answered]) -> Answered:
+        session = self._session()
         try:
-            connection = self._connection()
-            connection.execute("BEGIN")
+            session.begin()
             try:
-                return question(connection)
+                return question(session.transaction)
             finally:
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
-        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            raise self._translate(error) from error
+                session.rollback()  # nothing was written
+        except session.faults as error:
+            raise session.translate(error) from error
 
-    def _connection(self) -> sqlite3.Connection:
-        known: sqlite3.Connection | None = getattr(self._own, "connection", None)
+    def _session(self) -> Session:
+        known: Session | None = getattr(self._own, "session", None)
         if known is None:
-            known = self._own.connection = self._connect()
+            known = self._own.session = self._connect()
             with self._opening:
                 self._opened.append(known)
         return known

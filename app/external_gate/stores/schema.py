@@ -9,7 +9,8 @@ from sqlite_utils import Database
 
 from external_gate.domain.errors import Broken
 from external_gate.stores.rows import Row
-from external_gate.stores.sqlite_connection import immediate, select
+from external_gate.stores.sql_transaction import select
+from external_gate.stores.sqlite_connection import immediate
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,12 @@ def shipped(dialect: str) -> tuple[Migration, ...]:
     )
 
 
-def missing(applied: Sequence[Row], known: Sequence[Migration]) -> Sequence[Migration]:
-    """Give the migrations that a database lacks.
+def missing(
+    applied: Sequence[Row], known: Sequence[Migration], *, ahead: int = 0
+) -> Sequence[Migration]:
+    """Give the migrations that a database lacks; it may have `ahead` more than the code knows.
 
-    Raises `Broken` when the database is newer than the code, or when a migration was edited.
+    Raises `Broken` when the database is newer than that, or when a migration was edited.
     """
     for row, migration in zip(applied, known, strict=False):
         if (row["number"], row["sha256"]) != (migration.number, migration.sha256):
@@ -47,7 +50,7 @@ def missing(applied: Sequence[Row], known: Sequence[Migration]) -> Sequence[Migr
                 f"migration {row['name']} was edited after it was applied: "
                 "run the version of external-gate that this database was made with"
             )
-    if len(applied) > len(known):
+    if len(applied) > len(known) + ahead:
         raise Broken(
             f"the database is newer than this version of external-gate (it has migration "
             f"{applied[-1]['name']}): run the newer version, or restore the backup from before it"

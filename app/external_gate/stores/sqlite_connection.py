@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +10,9 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from external_gate.domain.errors import Broken
-from external_gate.stores.rows import Row, Value
 
 Connect = Callable[[Path, timedelta], sqlite3.Connection]
 """How a file is opened, with the longest wait for another process's lock."""
-
-Parameters = Sequence[Value] | Mapping[str, Value]
 
 _SCHEME = "sqlite:///"
 _WAL_PAUSE_SECONDS = 0.02
@@ -72,19 +69,6 @@ def open_to_read(path: Path, busy_timeout: timedelta, connect: Connect) -> sqlit
         connection.close()
         raise
     return connection
-
-
-def select(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> list[Row]:
-    """Ask for rows by column name."""
-    cursor = connection.execute(sql, parameters)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-def select_one(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> Row | None:
-    """Ask for the first row; None when there is none."""
-    rows = select(connection, sql, parameters)
-    return rows[0] if rows else None
 
 
 @contextmanager

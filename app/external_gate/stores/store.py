@@ -1,6 +1,6 @@
 """The contract of a store, in the engine's verbs; it says what is atomic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -36,6 +36,21 @@ class Store(Protocol):
 
         Raises `Broken` when the database is newer than the code, when a migration was edited, or
         when another service works on the same file. Safe when two processes start at once.
+        """
+        ...
+
+    @property
+    def restored(self) -> int | None:
+        """How many workflows were marked when the database was found to be an older copy.
+
+        None while it was not; `open`, `claim` and `heartbeat` may find it out.
+        """
+        ...
+
+    def when_due(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, in the loop of the opened store, when another process took something in.
+
+        A help, no promise: due workflows are to be asked for from time to time all the same.
         """
         ...
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from external_gate.domain.errors import Unavailable
+from external_gate.stores.session import Session
+from external_gate.stores.sql_transaction import Transaction
 
 Result = TypeVar("Result")
-Stage = Callable[[sqlite3.Connection], Any]  # Any: each caller of `run` knows its own result
+Stage = Callable[[Transaction], Any]  # Any: each caller of `run` knows its own result
 
 OnCommit = Callable[[int, float], None]
 """Hears, in the writer's thread, how many jobs a commit held and how many seconds it took."""
@@ -21,11 +22,16 @@ OnCommit = Callable[[int, float], None]
 MOST_JOBS = 512
 """In one commit: some 20 ms of work, so that the first of them does not wait long for the last."""
 
+MOST_TRIES = 4
+"""Of a job that stood in somebody's way, as in a deadlock: then its caller hears of it."""
+
 
 @dataclass(slots=True)
 class _Job:
-    stages: tuple[Stage, ...]
+    first: Stage | None
+    stage: Stage
     done: "asyncio.Future[Any]"  # Any: as above
+    tries: int = 0
 
 
 @dataclass(slots=True)
@@ -36,7 +42,7 @@ class _Outcome:
 
 
 class _TransactionLost(Exception):
-    """SQLite has undone the whole transaction, not just the statement that failed."""
+    """The whole transaction is undone, not just the statement that failed."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -46,16 +52,9 @@ class _TransactionLost(Exception):
 class Writer:
     """Runs jobs one after another on one connection; resolves them after a durable commit."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        *,
-        translate: Callable[[Exception], Exception],
-        on_commit: OnCommit | None = None,
-    ) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, *, on_commit: OnCommit | None = None) -> None:
+        self._session = session
         self._on_commit = on_commit
-        self._translate = translate
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = False
         self._loop = asyncio.get_running_loop()
@@ -63,16 +62,18 @@ class Writer:
         self._thread.start()
 
     async def run(
-        self, stage: Callable[[sqlite3.Connection], Result], *, first: Stage | None = None
+        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
     ) -> Result:
         """Run a job and give its result once it is on disk.
 
         A stage that raises undoes itself alone: what `first` wrote stays when `stage` fails. A
-        cancelled caller changes nothing about its job. Raises what the stage raised, translated.
+        cancelled caller changes nothing about its job. A job that met a passing obstacle, such as a
+        deadlock, is undone as a whole, `first` too, and run again in the next commit; both stages
+        must bear that. Raises what the stage raised, translated.
         """
         if self._stopping:
             raise Unavailable("the store is closed: start the service again")
-        job = _Job((stage,) if first is None else (first, stage), self._loop.create_future())
+        job = _Job(first, stage, self._loop.create_future())
         self._waiting.put(job)
         result: Result = await job.done
         return result
@@ -85,25 +86,34 @@ class Writer:
         self._thread.join()
 
     def _serve(self) -> None:
-        while (job := self._waiting.get()) is not None:
-            jobs, last = self._begin(job)
+        again: list[_Job] = []
+        # Those that are run again come first: they have waited longest.
+        while first := again or self._next():
+            jobs, last = self._begin(first)
+            again = []
             if jobs:
-                self._hand_back(self._commit(jobs))
+                outcomes, again = self._commit(jobs)
+                self._hand_back(outcomes)
+                self._session.announce()
             if last:
-                return
+                self._waiting.put(None)
 
-    def _begin(self, first: _Job) -> tuple[list[_Job], bool]:
-        """Take the write lock, then whatever has gathered; the wait for the lock gathers too."""
+    def _next(self) -> list[_Job]:
+        job = self._waiting.get()
+        return [] if job is None else [job]
+
+    def _begin(self, first: list[_Job]) -> tuple[list[_Job], bool]:
+        """Begin, then take whatever has gathered; a wait for the database gathers too."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+            self._session.begin()
+        except self._session.faults as error:
             jobs, last = self._gather(first)
-            self._hand_back([_Outcome(job, error=self._translate(error)) for job in jobs])
+            self._hand_back(self._failed(jobs, error))
             return [], last
         return self._gather(first)
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        jobs = [first]
+    def _gather(self, first: list[_Job]) -> tuple[list[_Job], bool]:
+        jobs = list(first)
         with contextlib.suppress(queue.Empty):
             while len(jobs) < MOST_JOBS:
                 job = self._waiting.get_nowait()
@@ -112,38 +122,49 @@ class Writer:
                 jobs.append(job)
         return jobs, False
 
-    def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
+    def _commit(self, jobs: list[_Job]) -> tuple[list[_Outcome], list[_Job]]:
+        """Run and commit; gives what became of the jobs, and those that are to be run again."""
         error: Exception
         try:
             began = time.monotonic()
-            outcomes = [self._run(job) for job in jobs]
-            self._connection.execute("COMMIT")
+            ran = [self._run(job) for job in jobs]
+            self._session.commit()
             if self._on_commit is not None:
                 self._on_commit(len(jobs), time.monotonic() - began)
         except _TransactionLost as lost:
             error = lost.error
-        except sqlite3.Error as refused:
+        except self._session.faults as refused:
             error = refused
         else:
-            return outcomes
-        # SQLite may already have rolled back by itself; then this fails and changes nothing.
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("ROLLBACK")
-        return [_Outcome(job, error=self._translate(error)) for job in jobs]
+            outcomes = [outcome for outcome in ran if outcome is not None]
+            return outcomes, [job for job, outcome in zip(jobs, ran, strict=True) if not outcome]
+        self._session.rollback()
+        return self._failed(jobs, error), []
 
-    def _run(self, job: _Job) -> _Outcome:
-        result: object = None
-        for stage in job.stages:
-            self._connection.execute("SAVEPOINT stage")
-            try:
-                result = stage(self._connection)
-            except Exception as error:  # for whoever waits for the job: the thread must live on
-                if not self._connection.in_transaction:
-                    raise _TransactionLost(error) from error
-                self._connection.execute("ROLLBACK TO stage")
-                self._connection.execute("RELEASE stage")
-                return _Outcome(job, error=self._translate(error))
-            self._connection.execute("RELEASE stage")
+    def _failed(self, jobs: list[_Job], error: Exception) -> list[_Outcome]:
+        return [_Outcome(job, error=self._session.translate(error)) for job in jobs]
+
+    def _run(self, job: _Job) -> _Outcome | None:
+        """Run one job; None when it is undone and to be run again."""
+        transaction, undo = self._session.transaction, "job"
+        transaction.execute("SAVEPOINT job")
+        try:
+            if job.first is not None:
+                job.first(transaction)
+                transaction.execute("SAVEPOINT stage")
+                undo = "stage"
+            result = job.stage(transaction)
+            transaction.execute("RELEASE job")
+        except Exception as error:  # for whoever waits for the job: the thread must live on
+            if not self._session.stands:
+                raise _TransactionLost(error) from error
+            passing = self._session.is_passing(error)
+            transaction.execute(f"ROLLBACK TO {'job' if passing else undo}")
+            transaction.execute("RELEASE job")
+            job.tries += 1
+            if passing and job.tries < MOST_TRIES:
+                return None
+            return _Outcome(job, error=self._session.translate(error))
         return _Outcome(job, result)
 
     def _hand_back(self, outcomes: list[_Outcome]) -> None:

@@ -1,6 +1,5 @@
 """Listings, page by page, and counts; none of them grows with what has ended."""
 
-import sqlite3
 from collections import Counter
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
@@ -8,7 +7,7 @@ from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State, Workflow
 from external_gate.stores.documents import write_json
 from external_gate.stores.rows import Value, notification_from, workflow_from
-from external_gate.stores.sqlite_connection import select, select_one
+from external_gate.stores.sql_transaction import Transaction, select, select_one
 from external_gate.stores.store_records import Counts, Notification, WorkflowFilter
 
 UNFINISHED = "state NOT IN ('released', 'cancelled', 'refunded')"
@@ -35,15 +34,15 @@ WHERE number < :before AND flaw IS NOT NULL ORDER BY number DESC LIMIT :limit
 _ABOVE_EVERY_NUMBER = 2**63 - 1
 
 
-def list_workflows(connection: sqlite3.Connection, wanted: WorkflowFilter) -> list[Workflow]:
+def list_workflows(transaction: Transaction, wanted: WorkflowFilter) -> list[Workflow]:
     """List workflows, newest first."""
     sql, asked = workflow_query(wanted)
-    return [workflow_from(row) for row in select(connection, sql, asked)]
+    return [workflow_from(row) for row in select(transaction, sql, asked)]
 
 
 def workflow_query(wanted: WorkflowFilter) -> tuple[str, dict[str, Value]]:
     """Write the question that a filter asks, from constant conditions alone."""
-    conditions = ["1"]
+    conditions = ["1 = 1"]
     asked: dict[str, Value] = {"limit": wanted.limit}
     if wanted.states:
         conditions.append("state IN (SELECT value FROM json_each(:states))")
@@ -76,19 +75,19 @@ def workflow_query(wanted: WorkflowFilter) -> tuple[str, dict[str, Value]]:
     return sql, asked
 
 
-def read_counts(connection: sqlite3.Connection) -> Counts:
+def read_counts(transaction: Transaction) -> Counts:
     """Count unfinished workflows by state and reason, and all incidents by kind."""
     by_state: Counter[State] = Counter()
     held: Counter[HeldReason] = Counter()
     oldest: dict[State, int] = {}
-    for row in select(connection, _COUNTS):
+    for row in select(transaction, _COUNTS):
         state = State(row["state"])
         by_state[state] += row["workflows"]
         oldest[state] = min(row["oldest"], oldest.get(state, row["oldest"]))
         if state is State.HELD:
             held[HeldReason(row["held_reason"])] += row["workflows"]
     incidents = {
-        IncidentKind(row["kind"]): row["incidents"] for row in select(connection, _INCIDENTS)
+        IncidentKind(row["kind"]): row["incidents"] for row in select(transaction, _INCIDENTS)
     }
     return Counts(
         by_state=dict(by_state),
@@ -99,15 +98,15 @@ def read_counts(connection: sqlite3.Connection) -> Counts:
 
 
 def list_notifications(
-    connection: sqlite3.Connection, *, limit: int, before: int | None, flawed: bool
+    transaction: Transaction, *, limit: int, before: int | None, flawed: bool
 ) -> list[Notification]:
     """List kept notifications, newest first."""
     asked = {"limit": limit, "before": _ABOVE_EVERY_NUMBER if before is None else before}
-    rows = select(connection, _FLAWED if flawed else _NOTIFICATIONS, asked)
+    rows = select(transaction, _FLAWED if flawed else _NOTIFICATIONS, asked)
     return [notification_from(row) for row in rows]
 
 
-def read_notification(connection: sqlite3.Connection, number: int) -> Notification | None:
+def read_notification(transaction: Transaction, number: int) -> Notification | None:
     """Read one kept notification; None when there is none of that number."""
-    row = select_one(connection, _NOTIFICATION, (number,))
+    row = select_one(transaction, _NOTIFICATION, (number,))
     return None if row is None else notification_from(row)

@@ -1,7 +1,6 @@
 """Claiming workflows, and giving them back."""
 
 import contextlib
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,14 +9,15 @@ from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import BadInput, Broken, LeaseLost
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import Workflow
-from external_gate.stores.rows import milliseconds, workflow_from
-from external_gate.stores.sqlite_connection import select
-from external_gate.stores.sqlite_dossiers import dossiers_of, read_row
+from external_gate.stores.rows import Value, milliseconds, workflow_from
+from external_gate.stores.sql_dossiers import dossiers_of, lock_row
+from external_gate.stores.sql_transaction import Transaction, select
 from external_gate.stores.store_records import Dossier
 
 # A lease that still runs lies in the future (a CHECK keeps it so), hence outside of this range.
 CLAIMABLE = """
 SELECT * FROM workflows WHERE claimable_at <= :now ORDER BY claimable_at LIMIT :limit
+/*pg: FOR NO KEY UPDATE SKIP LOCKED */
 """
 
 _LEASE = """
@@ -53,16 +53,16 @@ WHERE workflow_id = :workflow_id AND fence = :fence AND lease_until IS NOT NULL
 
 
 def claim(
-    connection: sqlite3.Connection, *, owner: str, now: datetime, lease: timedelta, limit: int
+    transaction: Transaction, *, owner: str, now: datetime, lease: timedelta, limit: int
 ) -> list[Dossier]:
     """Lease what is due, oldest due first."""
-    rows = select(connection, CLAIMABLE, {"now": to_milliseconds(now), "limit": limit})
+    rows = select(transaction, CLAIMABLE, {"now": to_milliseconds(now), "limit": limit})
     due = [workflow_from(row) for row in rows]
-    return _lease(connection, due, owner=owner, until=now + lease) if due else []
+    return _lease(transaction, due, owner=owner, until=now + lease) if due else []
 
 
 def acquire(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     workflow_id: WorkflowId,
     *,
     owner: str,
@@ -70,61 +70,62 @@ def acquire(
     lease: timedelta,
 ) -> Dossier:
     """Lease one workflow, due or not."""
-    row = read_row(connection, workflow_id)
+    row = lock_row(transaction, workflow_id)
     if row is None:
         raise BadInput(f"there is no workflow {workflow_id}")
     if row["lease_until"] is not None and row["lease_until"] > to_milliseconds(now):
         raise LeaseLost(f"{row['lease_owner']} works on {workflow_id}: try again in a moment")
-    (dossier,) = _lease(connection, [workflow_from(row)], owner=owner, until=now + lease)
+    (dossier,) = _lease(transaction, [workflow_from(row)], owner=owner, until=now + lease)
     return dossier
 
 
 def renew(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     leases: Sequence[tuple[WorkflowId, int]],
     *,
     until: datetime,
 ) -> frozenset[WorkflowId]:
     """Prolong leases; one that was given back already is neither prolonged nor lost."""
     lost = set()
-    for workflow_id, fence in leases:
-        wanted = {
+    for workflow_id, fence in sorted(leases):
+        wanted: dict[str, Value] = {
             "workflow_id": workflow_id,
             "fence": fence,
             "until": to_milliseconds(until),
         }
-        if connection.execute(_RENEW, wanted).rowcount == 1:
+        if transaction.execute(_RENEW, wanted).rowcount == 1:
             continue
-        if connection.execute(_IS_LOST, (workflow_id, fence)).fetchone() is None:
+        if transaction.execute(_IS_LOST, (workflow_id, fence)).fetchone() is None:
             lost.add(workflow_id)
     return frozenset(lost)
 
 
 def give_back(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     leases: Sequence[tuple[WorkflowId, int]],
     *,
     due_at: datetime | None,
 ) -> None:
     """End leases; those that were lost meanwhile are somebody else's and stay."""
-    for workflow_id, fence in leases:
-        wanted = {
+    for workflow_id, fence in sorted(leases):
+        lock_row(transaction, workflow_id)  # first, so that evidence that just arrived is seen
+        wanted: dict[str, Value] = {
             "workflow_id": workflow_id,
             "fence": fence,
             "due_at": milliseconds(due_at),
         }
-        connection.execute(_GIVE_BACK, wanted)
+        transaction.execute(_GIVE_BACK, wanted)
 
 
 def _lease(
-    connection: sqlite3.Connection, workflows: list[Workflow], *, owner: str, until: datetime
+    transaction: Transaction, workflows: list[Workflow], *, owner: str, until: datetime
 ) -> list[Dossier]:
-    lease = {"owner": owner, "until": to_milliseconds(until)}
+    lease: dict[str, Value] = {"owner": owner, "until": to_milliseconds(until)}
     rows = [{"workflow_id": workflow.workflow_id, **lease} for workflow in workflows]
-    connection.executemany(_LEASE, rows)
+    transaction.executemany(_LEASE, rows)
     leased = [replace(workflow, fence=workflow.fence + 1) for workflow in workflows]
     try:
-        return dossiers_of(connection, leased)
+        return dossiers_of(transaction, leased)
     except Broken:
         if len(leased) == 1:
             raise
@@ -132,5 +133,5 @@ def _lease(
     readable = []
     for workflow in leased:
         with contextlib.suppress(Broken):
-            readable += dossiers_of(connection, [workflow])
+            readable += dossiers_of(transaction, [workflow])
     return readable

@@ -1,6 +1,5 @@
 """Recording notifications, and the workflows that they begin."""
 
-import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,14 +9,15 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, Workflow
 from external_gate.stores.rows import (
+    Value,
     facts_values,
     notification_values,
     workflow_from,
     workflow_values,
 )
-from external_gate.stores.sqlite_connection import select_one
-from external_gate.stores.sqlite_dossiers import read_row
-from external_gate.stores.sqlite_ledger import add_history, add_incident
+from external_gate.stores.sql_dossiers import lock_row
+from external_gate.stores.sql_ledger import add_history, add_incident
+from external_gate.stores.sql_transaction import Transaction, select_one
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.stores.store_rules import (
     CONFLICTED,
@@ -33,7 +33,7 @@ INSERT INTO notifications (
 ) VALUES (
     :notification_id, :type, :digest, :body, :signed_at, :received_at, :flaw, :workflow_id
 )
-ON CONFLICT (notification_id, type, digest) DO UPDATE SET deliveries = deliveries + 1
+ON CONFLICT (notification_id, type, digest) DO UPDATE SET deliveries = notifications.deliveries + 1
 RETURNING number, deliveries, workflow_id
 """
 
@@ -51,6 +51,7 @@ INSERT INTO workflows (
     :pending_deadline, :undo_asked_at, :hold_wanted, :hold_wanted_detail, :approvals, :restored_at,
     :void_seen_at, :release_generation, :evidence_read
 )
+ON CONFLICT (workflow_id) DO NOTHING
 """
 
 _NAME_WORKFLOW = "UPDATE notifications SET workflow_id = ? WHERE number = ? AND workflow_id IS NULL"
@@ -75,9 +76,9 @@ WHERE workflow_id = :workflow_id
 """
 
 
-def record(connection: sqlite3.Connection, notification: NewNotification) -> Recorded:
+def record(transaction: Transaction, notification: NewNotification) -> Recorded:
     """Keep a notification, and begin the workflow that it asks for."""
-    (kept,) = connection.execute(_KEEP, notification_values(notification)).fetchall()
+    (kept,) = transaction.execute(_KEEP, notification_values(notification)).fetchall()
     number, deliveries, workflow_id = kept
     if not notification.concerns_us:
         return Recorded(Receipt.IGNORED, number)
@@ -86,7 +87,7 @@ def record(connection: sqlite3.Connection, notification: NewNotification) -> Rec
     if notification.workflow is None:
         return Recorded(Receipt.RECORDED, number)
     return _begin(
-        connection,
+        transaction,
         notification.workflow,
         number=number,
         notification_id=notification.notification_id,
@@ -96,18 +97,18 @@ def record(connection: sqlite3.Connection, notification: NewNotification) -> Rec
 
 
 def begin(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     number: int,
     workflow: Workflow,
     entry: HistoryEntry | None = None,
 ) -> Recorded:
     """Begin a workflow from a notification that is already kept."""
-    kept = select_one(connection, _KEPT, (number,))
+    kept = select_one(transaction, _KEPT, (number,))
     if kept is None:
         raise BadInput(f"there is no notification {number}: list them first")
-    connection.execute(_NAME_WORKFLOW, (workflow.workflow_id, number))
+    transaction.execute(_NAME_WORKFLOW, (workflow.workflow_id, number))
     recorded = _begin(
-        connection,
+        transaction,
         workflow,
         number=number,
         notification_id=kept["notification_id"],
@@ -115,12 +116,12 @@ def begin(
         told_at=workflow.updated_at,
     )
     if entry is not None:
-        add_history(connection, workflow.workflow_id, entry)
+        add_history(transaction, workflow.workflow_id, entry)
     return recorded
 
 
 def _begin(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     workflow: Workflow,
     *,
     number: int,
@@ -128,29 +129,31 @@ def _begin(
     signed_at: datetime,
     told_at: datetime,
 ) -> Recorded:
-    row = read_row(connection, workflow.workflow_id)
+    fresh = _marked(transaction, workflow, signed_at)
+    values = {**facts_values(fresh.facts), **workflow_values(fresh)}
+    row = lock_row(transaction, workflow.workflow_id)
+    if row is None and transaction.execute(_BEGIN, values).rowcount == 0:
+        row = lock_row(transaction, workflow.workflow_id)  # another process was faster
     if row is not None:
-        return _compare(connection, workflow_from(row), workflow, number=number, told_at=told_at)
-    fresh = _marked(connection, workflow, signed_at)
-    connection.execute(_BEGIN, {**facts_values(fresh.facts), **workflow_values(fresh)})
+        return _compare(transaction, workflow_from(row), workflow, number=number, told_at=told_at)
     entry = beginning(fresh, number=number, notification_id=notification_id)
-    add_history(connection, fresh.workflow_id, entry)
+    add_history(transaction, fresh.workflow_id, entry)
     return Recorded(Receipt.RECORDED, number, fresh.workflow_id)
 
 
-def _marked(connection: sqlite3.Connection, workflow: Workflow, signed_at: datetime) -> Workflow:
+def _marked(transaction: Transaction, workflow: Workflow, signed_at: datetime) -> Workflow:
     """Mark a workflow whose notification may have been delivered to the lost life as well.
 
     That life may have charged it already, so its first send begins with a lookup.
     """
-    row = connection.execute(_RESTORED_AT).fetchone()
+    row = transaction.execute(_RESTORED_AT).fetchone()
     if row is None or signed_at > from_milliseconds(row[0]) + DELIVERED_FOR:
         return workflow
     return replace(workflow, restored_at=from_milliseconds(row[0]))
 
 
 def _compare(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     known: Workflow,
     told: Workflow,
     *,
@@ -161,21 +164,21 @@ def _compare(
     if not different:
         return Recorded(Receipt.DUPLICATE, number, known.workflow_id)
     detail = f"notification {number}: {sentence(different)}"
-    ever_sent = connection.execute(_EVER_SENT, (known.workflow_id,)).fetchone() is not None
+    ever_sent = transaction.execute(_EVER_SENT, (known.workflow_id,)).fetchone() is not None
     if conflict_holds(known, ever_sent=ever_sent):
-        wanted = {
+        wanted: dict[str, Value] = {
             "reason": HeldReason.CONFLICTING.value,
             "detail": detail,
             "at": to_milliseconds(told_at),
             "workflow_id": known.workflow_id,
         }
-        connection.execute(_HOLD, wanted)
+        transaction.execute(_HOLD, wanted)
     else:
         incident = Incident(IncidentKind.CONFLICTING_NOTIFICATION, told_at, detail)
-        add_incident(connection, known.workflow_id, incident)
+        add_incident(transaction, known.workflow_id, incident)
     facts = {"notification": str(number), **different}
     entry = HistoryEntry(told_at, Actor.INTAKE, CONFLICTED, facts=facts)
-    add_history(connection, known.workflow_id, entry)
+    add_history(transaction, known.workflow_id, entry)
     return Recorded(Receipt.RECORDED, number, known.workflow_id, conflict=True)
 
 

@@ -1,12 +1,11 @@
 """What is written beside a workflow, and what guards may know about everything else."""
 
-import sqlite3
-
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, Ledger
 from external_gate.domain.workflow import Facts
 from external_gate.stores.ledger_rows import history_values
+from external_gate.stores.sql_transaction import Transaction
 
 _ADD_HISTORY = """
 INSERT INTO history (workflow_id, at, actor, event, reason, who, from_state, to_state, facts)
@@ -14,6 +13,12 @@ VALUES (:workflow_id, :at, :actor, :event, :reason, :who, :from_state, :to_state
 """
 
 _ADD_INCIDENT = "INSERT INTO incidents (workflow_id, kind, at, detail) VALUES (?, ?, ?, ?)"
+
+_ONE_AT_A_TIME = """
+SELECT 1 /*pg: ,
+    pg_advisory_xact_lock(hashtextextended(:customer_id, 0)),
+    pg_advisory_xact_lock(hashtextextended(:invoice_id, 1)) */
+"""
 
 INVOICE_TAKEN_BY = """
 SELECT workflow_id FROM workflows AS other
@@ -28,25 +33,26 @@ ORDER BY received_at, workflow_id LIMIT 1
 """
 
 
-def add_history(
-    connection: sqlite3.Connection, workflow_id: WorkflowId, entry: HistoryEntry
-) -> None:
+def add_history(transaction: Transaction, workflow_id: WorkflowId, entry: HistoryEntry) -> None:
     """Append one line of history."""
-    connection.execute(_ADD_HISTORY, {"workflow_id": workflow_id, **history_values(entry)})
+    transaction.execute(_ADD_HISTORY, {"workflow_id": workflow_id, **history_values(entry)})
 
 
-def add_incident(
-    connection: sqlite3.Connection, workflow_id: WorkflowId, incident: Incident
-) -> None:
+def add_incident(transaction: Transaction, workflow_id: WorkflowId, incident: Incident) -> None:
     """Append one incident."""
     row = (workflow_id, incident.kind.value, to_milliseconds(incident.at), incident.detail)
-    connection.execute(_ADD_INCIDENT, row)
+    transaction.execute(_ADD_INCIDENT, row)
 
 
-def read_ledger(connection: sqlite3.Connection, facts: Facts) -> Ledger:
+def read_ledger(transaction: Transaction, facts: Facts) -> Ledger:
     """Read what guards may know, in the transaction that saves `charging`."""
     if not facts.invoice_id:  # a notification that was not understood names no invoice
         return Ledger()
-    asked = {"invoice_id": facts.invoice_id, "workflow_id": facts.workflow_id}
-    row = connection.execute(INVOICE_TAKEN_BY, asked).fetchone()
+    asked = {
+        "invoice_id": facts.invoice_id,
+        "workflow_id": facts.workflow_id,
+        "customer_id": facts.customer_id,
+    }
+    transaction.execute(_ONE_AT_A_TIME, asked)
+    row = transaction.execute(INVOICE_TAKEN_BY, asked).fetchone()
     return Ledger(invoice_taken_by=None if row is None else WorkflowId(row[0]))

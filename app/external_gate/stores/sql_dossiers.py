@@ -1,6 +1,5 @@
 """Reading one workflow, or a batch of them, with everything that a decision may rest on."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -12,10 +11,12 @@ from external_gate.stores.attempt_rows import attempt_from, evidence_from
 from external_gate.stores.documents import write_json
 from external_gate.stores.ledger_rows import history_from, incident_from, release_from
 from external_gate.stores.rows import Row, facts_from, workflow_from
-from external_gate.stores.sqlite_connection import select, select_one
+from external_gate.stores.sql_transaction import Transaction, select, select_one
 from external_gate.stores.store_records import Dossier
 
 _WORKFLOW = "SELECT * FROM workflows WHERE workflow_id = ?"
+
+_LOCKED = "SELECT * FROM workflows WHERE workflow_id = ? /*pg: FOR NO KEY UPDATE */"
 
 # A batch is asked for at once: the ids travel as one JSON list.
 _ATTEMPTS = """
@@ -33,33 +34,38 @@ _HISTORY = "SELECT * FROM history WHERE workflow_id = ? ORDER BY number"
 _INCIDENTS = "SELECT * FROM incidents WHERE workflow_id = ? ORDER BY number"
 
 
-def read_row(connection: sqlite3.Connection, workflow_id: WorkflowId) -> Row | None:
+def read_row(transaction: Transaction, workflow_id: WorkflowId) -> Row | None:
     """Read a workflow's row; None when it is unknown."""
-    return select_one(connection, _WORKFLOW, (workflow_id,))
+    return select_one(transaction, _WORKFLOW, (workflow_id,))
 
 
-def read_facts(connection: sqlite3.Connection, workflow_id: WorkflowId) -> Facts | None:
+def lock_row(transaction: Transaction, workflow_id: WorkflowId) -> Row | None:
+    """Read a workflow's row, which nobody else writes until this transaction ends."""
+    return select_one(transaction, _LOCKED, (workflow_id,))
+
+
+def read_facts(transaction: Transaction, workflow_id: WorkflowId) -> Facts | None:
     """Read what the notification said; None when the workflow is unknown."""
-    row = read_row(connection, workflow_id)
+    row = read_row(transaction, workflow_id)
     return None if row is None else facts_from(row)
 
 
-def read_dossier(connection: sqlite3.Connection, workflow_id: WorkflowId) -> Dossier | None:
+def read_dossier(transaction: Transaction, workflow_id: WorkflowId) -> Dossier | None:
     """Read one dossier; None when the workflow is unknown."""
-    row = read_row(connection, workflow_id)
-    return None if row is None else dossiers_of(connection, [workflow_from(row)])[0]
+    row = read_row(transaction, workflow_id)
+    return None if row is None else dossiers_of(transaction, [workflow_from(row)])[0]
 
 
-def dossiers_of(connection: sqlite3.Connection, workflows: Sequence[Workflow]) -> list[Dossier]:
+def dossiers_of(transaction: Transaction, workflows: Sequence[Workflow]) -> list[Dossier]:
     """Add to workflows what belongs to them, with three questions for the whole batch."""
     ids = (write_json([workflow.workflow_id for workflow in workflows]),)
-    evidence, newest = _evidence(select(connection, _EVIDENCE, ids))
+    evidence, newest = _evidence(select(transaction, _EVIDENCE, ids))
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
-    for row in select(connection, _ATTEMPTS, ids):
+    for row in select(transaction, _ATTEMPTS, ids):
         pieces = tuple(evidence.get(row["attempt_key"], ()))
         attempts[row["workflow_id"]].append(attempt_from(row, pieces))
     releases: defaultdict[str, list[Release]] = defaultdict(list)
-    for row in select(connection, _RELEASES, ids):
+    for row in select(transaction, _RELEASES, ids):
         releases[row["workflow_id"]].append(release_from(row))
     return [
         Dossier(
@@ -72,14 +78,14 @@ def dossiers_of(connection: sqlite3.Connection, workflows: Sequence[Workflow]) -
     ]
 
 
-def read_history(connection: sqlite3.Connection, workflow_id: WorkflowId) -> list[HistoryEntry]:
+def read_history(transaction: Transaction, workflow_id: WorkflowId) -> list[HistoryEntry]:
     """Read a workflow's history, oldest first."""
-    return [history_from(row) for row in select(connection, _HISTORY, (workflow_id,))]
+    return [history_from(row) for row in select(transaction, _HISTORY, (workflow_id,))]
 
 
-def read_incidents(connection: sqlite3.Connection, workflow_id: WorkflowId) -> list[Incident]:
+def read_incidents(transaction: Transaction, workflow_id: WorkflowId) -> list[Incident]:
     """Read a workflow's incidents, oldest first."""
-    return [incident_from(row) for row in select(connection, _INCIDENTS, (workflow_id,))]
+    return [incident_from(row) for row in select(transaction, _INCIDENTS, (workflow_id,))]
 
 
 def _evidence(rows: list[Row]) -> tuple[Mapping[str, list[Evidence]], Mapping[str, int]]:

@@ -1,6 +1,5 @@
 """Recording what gateways tell by themselves: as evidence, or as a wish that we look again."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from external_gate.domain.clock import to_milliseconds
@@ -10,11 +9,11 @@ from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor
 from external_gate.stores.notice_rows import notice_from, notice_values
 from external_gate.stores.rows import Row, Value, workflow_from
-from external_gate.stores.sqlite_connection import select, select_one
-from external_gate.stores.sqlite_dossiers import read_row
-from external_gate.stores.sqlite_evidence import append_evidence, newest_evidence
-from external_gate.stores.sqlite_ledger import add_history
-from external_gate.stores.sqlite_marks import high_water
+from external_gate.stores.sql_dossiers import lock_row
+from external_gate.stores.sql_evidence import append_evidence, newest_evidence
+from external_gate.stores.sql_ledger import add_history
+from external_gate.stores.sql_marks import high_water
+from external_gate.stores.sql_transaction import Transaction, select, select_one
 from external_gate.stores.store_records import (
     KeptNotice,
     NewNotice,
@@ -29,7 +28,7 @@ INSERT INTO gateway_notices (
 ) VALUES (
     :gateway, :event_id, :attempt_key, :claim, :signed_and_final, :received_at
 )
-ON CONFLICT (gateway, event_id) DO UPDATE SET deliveries = deliveries + 1
+ON CONFLICT (gateway, event_id) DO UPDATE SET deliveries = gateway_notices.deliveries + 1
 RETURNING *
 """
 
@@ -68,67 +67,71 @@ ORDER BY number DESC LIMIT :limit
 _ABOVE_EVERY_NUMBER = 2**63 - 1
 
 
-def record_notices(
-    connection: sqlite3.Connection, notices: Sequence[NewNotice]
-) -> list[NoticeTaken]:
+def record_notices(transaction: Transaction, notices: Sequence[NewNotice]) -> list[NoticeTaken]:
     """Keep notices, and let each take effect on the attempt that it names."""
-    return [_record(connection, notice) for notice in notices]
+    return [_record(transaction, notice) for notice in notices]
 
 
-def _record(connection: sqlite3.Connection, notice: NewNotice) -> NoticeTaken:
+def _record(transaction: Transaction, notice: NewNotice) -> NoticeTaken:
     told = notice_values(notice)
     # All rows are fetched, or the statement would stay open.
-    (kept,) = select(connection, _KEEP, told)
+    (kept,) = select(transaction, _KEEP, told)
     is_new = kept["deliveries"] == 1
-    named = select_one(connection, _NAMED, (notice.attempt_key,))
+    named = select_one(transaction, _NAMED, (notice.attempt_key,))
     if named is None or named["gateway"] != notice.gateway:
         receipt = NoticeReceipt.UNMATCHED if is_new else NoticeReceipt.DUPLICATE
         return NoticeTaken(
             receipt, kept["number"], meant_for=None if named is None else named["gateway"]
         )
+    lock_row(
+        transaction, WorkflowId(named["workflow_id"])
+    )  # before its attempts, as every save does
     says_the_same = all(kept[name] == told[name] for name in _WORDS)
     # A repeat of what belonged to nobody is news once there is somebody.
     is_news = is_new or (kept["workflow_id"] is None and says_the_same)
     if notice.is_proof and is_news:
-        return _prove(connection, notice, kept)
+        return _prove(transaction, notice, kept)
     if notice.is_proof and says_the_same:
         return NoticeTaken(
             NoticeReceipt.DUPLICATE, kept["number"], WorkflowId(named["workflow_id"])
         )
-    return _look_again(connection, notice, kept, named, is_news=is_news)
+    return _look_again(transaction, notice, kept, named, is_news=is_news)
 
 
 _WORDS = ("attempt_key", "claim", "signed_and_final")
 
 
-def _prove(connection: sqlite3.Connection, notice: NewNotice, kept: Row) -> NoticeTaken:
+def _prove(transaction: Transaction, notice: NewNotice, kept: Row) -> NoticeTaken:
     """Append what the notice proves to its attempt; what it is worth is weighed later."""
     asked_at = notice.received_at
-    at = max(asked_at, high_water(connection) or asked_at)
+    at = max(asked_at, high_water(transaction) or asked_at)
     # Only an answer is proof, as `is_proof` says.
     piece = Evidence(Source.NOTICE, notice.outcome, asked_at=asked_at, at=at)  # type: ignore[arg-type]
-    workflow_id = append_evidence(connection, notice.attempt_key, [piece])
+    workflow_id = append_evidence(transaction, notice.attempt_key, [piece])
     if workflow_id is not None:
-        number = newest_evidence(connection, workflow_id)
-        connection.execute(_MATCH, (workflow_id, number, kept["number"]))
+        number = newest_evidence(transaction, workflow_id)
+        transaction.execute(_MATCH, (workflow_id, number, kept["number"]))
     return NoticeTaken(NoticeReceipt.RECORDED, kept["number"], workflow_id, is_evidence=True)
 
 
 def _look_again(
-    connection: sqlite3.Connection, notice: NewNotice, kept: Row, named: Row, *, is_news: bool
+    transaction: Transaction, notice: NewNotice, kept: Row, named: Row, *, is_news: bool
 ) -> NoticeTaken:
     """Bring a look forward; the history tells of it once, however many ask for the same look."""
     workflow_id = WorkflowId(named["workflow_id"])
     if is_news:
-        connection.execute(_MATCH, (workflow_id, None, kept["number"]))
-    connection.execute(_ASK, (notice.attempt_key,))
-    row = read_row(connection, workflow_id)
+        transaction.execute(_MATCH, (workflow_id, None, kept["number"]))
+    transaction.execute(_ASK, (notice.attempt_key,))
+    row = lock_row(transaction, workflow_id)
     if row is not None:
         at = look_at(workflow_from(row), notice.received_at)
-        wanted = {"workflow_id": workflow_id, "look_at": to_milliseconds(at)}
-        connection.execute(_LOOK, wanted)
+        wanted: dict[str, Value] = {
+            "workflow_id": workflow_id,
+            "look_at": to_milliseconds(at),
+        }
+        transaction.execute(_LOOK, wanted)
         if row["look_at"] is None:
-            add_history(connection, workflow_id, _asked(notice, named["number"]))
+            add_history(transaction, workflow_id, _asked(notice, named["number"]))
     receipt = NoticeReceipt.RECORDED if is_news else NoticeReceipt.DUPLICATE
     return NoticeTaken(receipt, kept["number"], workflow_id, look_asked=True)
 
@@ -139,17 +142,17 @@ def _asked(notice: NewNotice, attempt: int) -> HistoryEntry:
 
 
 def list_notices(
-    connection: sqlite3.Connection, *, limit: int, before: int | None, unmatched: bool
+    transaction: Transaction, *, limit: int, before: int | None, unmatched: bool
 ) -> list[KeptNotice]:
     """List kept notices, newest first."""
     asked = {"limit": limit, "before": _ABOVE_EVERY_NUMBER if before is None else before}
-    rows = select(connection, _UNMATCHED if unmatched else _LIST, asked)
+    rows = select(transaction, _UNMATCHED if unmatched else _LIST, asked)
     return [notice_from(row) for row in rows]
 
 
 def notices_of(
-    connection: sqlite3.Connection, workflow_id: WorkflowId, *, limit: int
+    transaction: Transaction, workflow_id: WorkflowId, *, limit: int
 ) -> list[KeptNotice]:
     """List the newest notices that name an attempt of a workflow."""
     asked: dict[str, Value] = {"workflow_id": workflow_id, "limit": limit}
-    return [notice_from(row) for row in select(connection, _OF_WORKFLOW, asked)]
+    return [notice_from(row) for row in select(transaction, _OF_WORKFLOW, asked)]

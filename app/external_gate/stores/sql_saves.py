@@ -1,6 +1,5 @@
 """Saving moves under their fence."""
 
-import sqlite3
 from datetime import datetime
 
 from external_gate.domain.clock import to_milliseconds
@@ -12,9 +11,10 @@ from external_gate.domain.workflow import HeldReason, Workflow
 from external_gate.stores.attempt_rows import attempt_values
 from external_gate.stores.ledger_rows import release_values
 from external_gate.stores.rows import Row, milliseconds, workflow_from, workflow_values
-from external_gate.stores.sqlite_dossiers import dossiers_of, read_row
-from external_gate.stores.sqlite_evidence import append_evidence, newest_evidence, whose
-from external_gate.stores.sqlite_ledger import add_history, add_incident, read_ledger
+from external_gate.stores.sql_dossiers import dossiers_of, lock_row
+from external_gate.stores.sql_evidence import append_evidence, newest_evidence, whose
+from external_gate.stores.sql_ledger import add_history, add_incident, read_ledger
+from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import Change, Dossier, GuardSpoke, UnreadEvidence
 from external_gate.stores.store_rules import (
     check_hold,
@@ -50,9 +50,9 @@ ON CONFLICT (workflow_id, number) DO UPDATE SET
     sends = excluded.sends, first_sent_at = excluded.first_sent_at,
     send_deadline = excluded.send_deadline, last_possible_send = excluded.last_possible_send,
     closed = excluded.closed, look_made = excluded.look_made
-WHERE attempt_key = excluded.attempt_key AND gateway = excluded.gateway
-    AND amount_minor = excluded.amount_minor AND currency = excluded.currency
-    AND body = excluded.body
+WHERE attempts.attempt_key = excluded.attempt_key AND attempts.gateway = excluded.gateway
+    AND attempts.amount_minor = excluded.amount_minor AND attempts.currency = excluded.currency
+    AND attempts.body = excluded.body
 """
 
 _KEEP_RELEASE = """
@@ -63,7 +63,7 @@ INSERT INTO releases (
 )
 ON CONFLICT (workflow_id, verdict, generation) DO UPDATE SET
     sends = excluded.sends, answered_at = excluded.answered_at, answer = excluded.answer
-WHERE release_key = excluded.release_key
+WHERE releases.release_key = excluded.release_key
 """
 
 _LOOK_WANTED = """
@@ -88,41 +88,44 @@ class Save:
         self._newest_before = 0
         self._of_new_attempts: list[tuple[AttemptKey, Evidence]] = []
 
-    def keep(self, connection: sqlite3.Connection) -> None:
+    def keep(self, transaction: Transaction) -> None:
         """Append the evidence, but for that of attempts which this very change begins."""
-        self._newest_before = newest_evidence(connection, self._workflow_id)
+        # From here on no evidence can arrive unseen: whoever appends some locks the row as well.
+        lock_row(transaction, self._workflow_id)
+        self._of_new_attempts.clear()  # after a deadlock all of this is undone and run again
+        self._newest_before = newest_evidence(transaction, self._workflow_id)
         begun = {attempt.charge.attempt_key for attempt in self._change.attempts}
         for key, piece in self._change.evidence:
-            if key in begun and whose(connection, key) is None:
+            if key in begun and whose(transaction, key) is None:
                 self._of_new_attempts.append((key, piece))
             else:
-                self._append(connection, key, piece)
+                self._append(transaction, key, piece)
 
-    def move(self, connection: sqlite3.Connection) -> Dossier:
+    def move(self, transaction: Transaction) -> Dossier:
         """Check what the decision rested on, then write everything else."""
-        row = read_row(connection, self._workflow_id)
+        row = lock_row(transaction, self._workflow_id)
         if row is None:
             raise Broken(f"there is no workflow {self._workflow_id} to save")
         now = workflow_from(row)
-        self._check(connection, now)
-        self._write_beside(connection)
-        newest = newest_evidence(connection, self._workflow_id)
+        self._check(transaction, now)
+        self._write_beside(transaction)
+        newest = newest_evidence(transaction, self._workflow_id)
         after = standing_after(
             now,
             self._change,
             newest_evidence=newest,
-            look_wanted=self._is_look_wanted(connection, now),
+            look_wanted=self._is_look_wanted(transaction, now),
         )
-        self._write(connection, row, after, claimable_after(now, self._change, after.look_at))
-        return dossiers_of(connection, [after])[0]
+        self._write(transaction, row, after, claimable_after(now, self._change, after.look_at))
+        return dossiers_of(transaction, [after])[0]
 
-    def _is_look_wanted(self, connection: sqlite3.Connection, now: Workflow) -> bool:
+    def _is_look_wanted(self, transaction: Transaction, now: Workflow) -> bool:
         # Only notices ask for looks, never a save: where none was wanted before, none is now.
         if now.look_at is None:
             return False
-        return connection.execute(_LOOK_WANTED, (self._workflow_id,)).fetchone() is not None
+        return transaction.execute(_LOOK_WANTED, (self._workflow_id,)).fetchone() is not None
 
-    def _check(self, connection: sqlite3.Connection, now: Workflow) -> None:
+    def _check(self, transaction: Transaction, now: Workflow) -> None:
         if now.fence != self._change.fence:
             raise LeaseLost(f"{self._workflow_id} was claimed by another worker meanwhile: drop it")
         if self._newest_before > self._change.newest_evidence:
@@ -132,47 +135,47 @@ class Save:
         check_hold(now.hold_wanted, self._change)
         check_path(now.state, self._change)
         if self._change.judge is not None:
-            verdict = self._change.judge(read_ledger(connection, now.facts))
+            verdict = self._change.judge(read_ledger(transaction, now.facts))
             if not isinstance(verdict, Allow):
                 raise GuardSpoke(verdict)
 
-    def _write_beside(self, connection: sqlite3.Connection) -> None:
+    def _write_beside(self, transaction: Transaction) -> None:
         # The old attempt is closed before the next one opens: only one may be open.
         for attempt in sorted(self._change.attempts, key=lambda attempt: not attempt.closed):
-            self._keep_attempt(connection, attempt)
+            self._keep_attempt(transaction, attempt)
         for key, piece in self._of_new_attempts:
-            self._append(connection, key, piece)
+            self._append(transaction, key, piece)
         for release in self._change.releases:
-            self._keep_release(connection, release)
+            self._keep_release(transaction, release)
         for incident in self._change.incidents:
-            add_incident(connection, self._workflow_id, incident)
+            add_incident(transaction, self._workflow_id, incident)
         for entry in self._change.history:
-            add_history(connection, self._workflow_id, entry)
+            add_history(transaction, self._workflow_id, entry)
 
-    def _append(self, connection: sqlite3.Connection, key: AttemptKey, piece: Evidence) -> None:
-        if append_evidence(connection, key, [piece]) != self._workflow_id:
+    def _append(self, transaction: Transaction, key: AttemptKey, piece: Evidence) -> None:
+        if append_evidence(transaction, key, [piece]) != self._workflow_id:
             raise Broken(f"{key} is the key of no attempt of {self._workflow_id}")
 
-    def _keep_attempt(self, connection: sqlite3.Connection, attempt: Attempt) -> None:
+    def _keep_attempt(self, transaction: Transaction, attempt: Attempt) -> None:
         if attempt.charge.workflow_id != self._workflow_id:
             raise Broken(
                 f"the attempt of {attempt.charge.workflow_id} is none of {self._workflow_id}"
             )
-        if connection.execute(_KEEP_ATTEMPT, attempt_values(attempt)).rowcount != 1:
+        if transaction.execute(_KEEP_ATTEMPT, attempt_values(attempt)).rowcount != 1:
             raise Broken(
                 f"attempt {attempt.number} of {self._workflow_id} is frozen: begin another"
             )
 
-    def _keep_release(self, connection: sqlite3.Connection, release: Release) -> None:
+    def _keep_release(self, transaction: Transaction, release: Release) -> None:
         row = {"workflow_id": self._workflow_id, **release_values(release)}
-        if connection.execute(_KEEP_RELEASE, row).rowcount != 1:
+        if transaction.execute(_KEEP_RELEASE, row).rowcount != 1:
             raise Broken(
                 f"release {release.key} of {self._workflow_id} has another key: it is fixed"
             )
 
     def _write(
         self,
-        connection: sqlite3.Connection,
+        transaction: Transaction,
         row: Row,
         after: Workflow,
         claimable_at: datetime | None,
@@ -184,11 +187,11 @@ class Save:
             "lease_owner": row["lease_owner"] if keeps_lease else None,
             "fence": self._change.fence,
         }
-        connection.execute(_SAVE, {**workflow_values(after), **lease})
+        transaction.execute(_SAVE, {**workflow_values(after), **lease})
 
 
 def want_hold(
-    connection: sqlite3.Connection,
+    transaction: Transaction,
     workflow_id: WorkflowId,
     *,
     reason: HeldReason,
@@ -196,7 +199,7 @@ def want_hold(
     entry: HistoryEntry,
 ) -> None:
     """Ask for a hold, and make the workflow due unless somebody has it claimed."""
-    row = read_row(connection, workflow_id)
+    row = lock_row(transaction, workflow_id)
     if row is None:
         raise BadInput(f"there is no workflow {workflow_id}")
     if workflow_from(row).has_ended:
@@ -207,5 +210,5 @@ def want_hold(
         "detail": detail,
         "at": to_milliseconds(entry.at),
     }
-    connection.execute(_WANT_HOLD, wanted)
-    add_history(connection, workflow_id, entry)
+    transaction.execute(_WANT_HOLD, wanted)
+    add_history(transaction, workflow_id, entry)

@@ -1,6 +1,5 @@
 """Appending evidence: without a fence, and never changed afterwards."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from external_gate.domain.clock import to_milliseconds
@@ -8,6 +7,8 @@ from external_gate.domain.evidence import Evidence
 from external_gate.domain.identifiers import AttemptKey, WorkflowId
 from external_gate.domain.outcome import Succeeded
 from external_gate.stores.attempt_rows import evidence_values
+from external_gate.stores.sql_dossiers import lock_row
+from external_gate.stores.sql_transaction import Transaction
 
 _WHOSE = "SELECT workflow_id FROM attempts WHERE attempt_key = ?"
 
@@ -29,30 +30,31 @@ WHERE workflow_id = :workflow_id AND lease_until IS NULL
 """
 
 
-def whose(connection: sqlite3.Connection, key: AttemptKey) -> WorkflowId | None:
+def whose(transaction: Transaction, key: AttemptKey) -> WorkflowId | None:
     """Tell whose attempt has this key; None when there is none."""
-    row = connection.execute(_WHOSE, (key,)).fetchone()
+    row = transaction.execute(_WHOSE, (key,)).fetchone()
     return None if row is None else WorkflowId(row[0])
 
 
-def newest_evidence(connection: sqlite3.Connection, workflow_id: WorkflowId) -> int:
+def newest_evidence(transaction: Transaction, workflow_id: WorkflowId) -> int:
     """Give the number of a workflow's newest evidence; 0 while there is none."""
-    (number,) = connection.execute(_NEWEST, (workflow_id,)).fetchone()
+    (number,) = transaction.execute(_NEWEST, (workflow_id,)).fetchone()
     return int(number)
 
 
 def append_evidence(
-    connection: sqlite3.Connection, key: AttemptKey, evidence: Sequence[Evidence]
+    transaction: Transaction, key: AttemptKey, evidence: Sequence[Evidence]
 ) -> WorkflowId | None:
     """Append evidence to the attempt with this key, and wake its workflow, ended or not."""
-    workflow_id = whose(connection, key)
+    workflow_id = whose(transaction, key)
     if workflow_id is None or not evidence:
         return workflow_id
+    lock_row(transaction, workflow_id)
     for piece in evidence:
         row = {"workflow_id": workflow_id, "attempt_key": key, **evidence_values(piece)}
-        connection.execute(_ADD, row)
+        transaction.execute(_ADD, row)
     if any(isinstance(piece.answer, Succeeded) for piece in evidence):
-        connection.execute(_SEE_MONEY, (workflow_id,))
+        transaction.execute(_SEE_MONEY, (workflow_id,))
     at = max(to_milliseconds(piece.asked_at) for piece in evidence)
-    connection.execute(_WAKE, {"workflow_id": workflow_id, "at": at})
+    transaction.execute(_WAKE, {"workflow_id": workflow_id, "at": at})
     return workflow_id

@@ -1,0 +1,63 @@
+"""One open transaction, asked in the SQL that SQLite and PostgreSQL both understand.
+
+Named parameters are written `:name`, counted ones `?`. What stands in a comment `/*pg: … */` is for
+PostgreSQL alone: the row locks that SQLite does not need, because it has one writer at a time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from external_gate.stores.rows import Row, Value
+
+Parameters = Sequence[Value] | Mapping[str, Value]
+
+
+class Rows(Protocol):
+    """What a statement gave. Any: a database driver does not know our types."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it wrote."""
+        ...
+
+    @property
+    def description(self) -> Sequence[Sequence[Any]] | None:
+        """The columns, each with its name first."""
+        ...
+
+    def fetchone(self) -> Any:
+        """Give the next row; None when there is none."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Give all rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """Give the rows one by one."""
+        ...
+
+
+class Transaction(Protocol):
+    """A connection inside a transaction that somebody else begins and ends."""
+
+    def execute(self, sql: str, parameters: Parameters = ..., /) -> Rows:
+        """Run one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Rows:
+        """Run one statement for every set of parameters."""
+        ...
+
+
+def select(transaction: Transaction, sql: str, parameters: Parameters = ()) -> list[Row]:
+    """Ask for rows by column name."""
+    cursor = transaction.execute(sql, parameters)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def select_one(transaction: Transaction, sql: str, parameters: Parameters = ()) -> Row | None:
+    """Ask for the first row; None when there is none."""
+    rows = select(transaction, sql, parameters)
+    return rows[0] if rows else None
