@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from external_gate.domain.charge import Lookup
 from external_gate.domain.identifiers import WorkflowId, attempt_key
 from external_gate.domain.workflow import HeldReason, State
@@ -90,6 +92,22 @@ async def test_an_old_notification_is_looked_up_before_its_first_send(
     await world.work()
 
     assert [name for name, _ in world.gateway.calls] == ["lookup", "charge"]
+
+
+@pytest.mark.parametrize("schedule", [(), (timedelta(hours=1),)])
+async def test_no_failed_by_a_forgotten_decline_when_a_later_attempt_took_the_money(
+    make_world: MakeWorld, schedule: tuple[timedelta, ...]
+) -> None:
+    world = await make_world(soft_decline_schedule=schedule)
+    await forget(world)
+    first, second = (attempt_key(WorkflowId("wf"), number) for number in (1, 2))
+    world.gateway.books[first] = [Booked("ch_1", "declined", 1500, "USD")]
+    world.gateway.books[second] = [Booked("ch_2", "taken", 1500, "USD")]
+
+    await world.work()
+
+    assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
+    assert world.billing.releases == []
 
 
 async def test_a_later_attempt_that_only_the_gateway_knows_is_held(

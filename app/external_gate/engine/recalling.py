@@ -75,9 +75,11 @@ async def _ask_for_all(case: Case, attempt: Attempt) -> Clear | Found | Later | 
                 f"a charge may be missing from our books, and gateway {name} has no lookup",
             )
     first = await _ask(case, attempt)
-    if not isinstance(first, Clear):
-        return first
-    return await _ask_for_others(case, attempt)
+    if isinstance(first, Found) and isinstance(first.piece.answer, Declined):
+        # What is forgotten may be more than one attempt: a later one may have taken the money.
+        others = await _ask_for_others(case, attempt, by_persons=1)
+        return first if isinstance(others, Clear) else others
+    return first if not isinstance(first, Clear) else await _ask_for_others(case, attempt)
 
 
 def _gateways_to_ask(case: Case, attempt: Attempt) -> list[str]:
@@ -87,10 +89,15 @@ def _gateways_to_ask(case: Case, attempt: Attempt) -> list[str]:
     return [attempt.gateway, *sorted(set(case.engine.gateways) - {attempt.gateway})]
 
 
-async def _ask_for_others(case: Case, attempt: Attempt) -> Clear | Later | NeedsPerson:
-    """Ask for later attempts, and at other gateways: a charge there is left to a person."""
+async def _ask_for_others(
+    case: Case, attempt: Attempt, *, by_persons: int = 0
+) -> Clear | Later | NeedsPerson:
+    """Ask for later attempts, and at other gateways: a charge there is left to a person.
+
+    `by_persons` is how many attempts beyond the schedule a person may have had made.
+    """
     for name in _gateways_to_ask(case, attempt):
-        for number in range(1, _last_number(case, attempt) + 1):
+        for number in range(1, _last_number(case, attempt) + by_persons + 1):
             known = next((a for a in case.dossier.attempts if a.number == number), None)
             if name == attempt.gateway and (number == attempt.number or known is not None):
                 continue  # just asked, or a dead one of our own books
