@@ -16,6 +16,7 @@ from external_gate.stores.postgres_findings import PostgresFindings
 from external_gate.stores.postgres_schema import migrate
 from external_gate.stores.schema import Migration, shipped
 from tests.cli.conftest import Home
+from tests.contracts.store_samples import W1, begun
 from tests.throwaway_postgres import Cluster
 
 NAMES = [step.name for step in shipped("postgres")]
@@ -58,6 +59,26 @@ def test_commands_work_on_either_database(home: Home, environment: dict[str, Any
     missing = home.run("workflows", "show", "w-1", **environment)
 
     assert (empty.exit_code, missing.exit_code) == (0, 1)
+
+
+def test_restore_is_told_by_a_person(home: Home, environment: dict[str, Any]) -> None:
+    home.run("db", "migrate", **environment)
+
+    result = home.run("db", "restored", **environment)
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("0 workflows marked")
+
+
+def test_unfinished_workflows_are_marked_by_a_told_restore(home: Home) -> None:
+    home.with_store(lambda store: begun(store, W1))
+
+    result = home.run("db", "restored")
+
+    assert result.stdout.startswith("1 workflow marked")
+    dossier = home.with_store(lambda store: store.dossier(W1))
+    assert dossier is not None
+    assert dossier.workflow.restored_at is not None
 
 
 def test_migrate_of_a_database_that_is_away_ends_with_3(home: Home) -> None:
