@@ -28,8 +28,8 @@ class Store(Protocol):
 
     Every method that writes returns after a durable commit (P1). All raise `Unavailable` when the
     database cannot be reached, is full or read-only: nothing was written then, unless the answer to
-    a commit was lost on its way, which nobody can tell; every write bears being made again. Instants are UTC
-    with a resolution of milliseconds.
+    a commit was lost on its way, which nobody can tell; every write bears being made again.
+    Instants are UTC with a resolution of milliseconds.
     """
 
     async def open(self) -> None:
