@@ -170,15 +170,20 @@ class NoticeContract:
         (shown,) = await store.notices_of(W1, limit=9)
         assert shown.workflow_id is None
 
-    async def test_unmatched_notice_that_comes_again_is_matched_then(self, store: Store) -> None:
+    async def test_unmatched_proof_is_matched_when_its_attempt_is_first_sent(
+        self, store: Store
+    ) -> None:
         early = notice(outcome=TAKEN, final=True)
         await tell(store, early)
-        await pending(store)
+        assert await store.notices(limit=9, unmatched=True)
 
+        dossier = await pending(store)
         (again,) = await tell(store, early)
 
-        assert (again.receipt, again.is_evidence) == (NoticeReceipt.RECORDED, True)
+        assert again.receipt is NoticeReceipt.DUPLICATE
         assert not await store.notices(limit=9, unmatched=True)
+        attempt = (await store.dossier(dossier.workflow.workflow_id) or dossier).attempts[0]
+        assert [piece.answer for piece in attempt.evidence].count(TAKEN) == 1
 
     async def test_notices_of_one_body_are_told_in_their_order(self, store: Store) -> None:
         await pending(store)

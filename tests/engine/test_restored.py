@@ -7,8 +7,11 @@ import pytest
 
 from external_gate.domain.charge import Lookup
 from external_gate.domain.identifiers import WorkflowId, attempt_key
+from external_gate.domain.money import Money
+from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.engine.operations import Person
+from external_gate.stores.store_records import NewNotice, NoticeReceipt
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import EVERY_ANSWER, NOTHING, Booked, World
 
@@ -123,3 +126,24 @@ async def test_a_later_attempt_that_only_the_gateway_knows_is_held(
     assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
     assert world.gateway.charges_sent() == 0
     assert world.gateway.capabilities.lookup is Lookup.QUERY
+
+
+async def test_no_charge_in_spite_of_a_signed_success_that_came_before_the_key_was_known_again(
+    make_world: MakeWorld,
+) -> None:
+    world = await make_world(NOTHING)
+    await forget(world)
+    key = attempt_key(WorkflowId("wf"), 1)
+    told, now = Succeeded("ch_1", Money(1500, "USD"), key), world.clock.now()
+    notice = NewNotice("main", "evt-1", key, told, signed_and_final=True, received_at=now)
+    [taken] = await world.store.record_notices([notice])
+    assert taken.receipt is NoticeReceipt.UNMATCHED
+    await world.work()
+    assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
+
+    alice = Person("alice", "looked at the gateway: nothing there")
+    await world.operations.retry(WorkflowId("wf"), alice, accept_unknown=True)
+    await world.work()
+
+    assert world.gateway.charges_sent() == 0
+    assert await world.state() is State.RELEASED

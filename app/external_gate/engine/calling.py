@@ -41,10 +41,8 @@ def sent_charge(attempt: Attempt) -> SentCharge:
 
 async def send_charge(engine: Engine, attempt: Attempt, request: ChargeRequest) -> Evidence:
     """Send a charge once and give its answer as evidence, whatever the adapter does."""
-    now = engine.clock.now()
-    if now > request.not_after:  # stopped between the save and here; no adapter need notice
-        late = NotSent("the send deadline had passed")
-        return Evidence(Source.CHARGE, late, asked_at=now, at=now, send=attempt.sends)
+    if engine.clock.now() > request.not_after:  # stopped after the save; no adapter need notice
+        return not_sent(engine, attempt, "the send deadline had passed")
     gateway = engine.gateways[attempt.gateway]
     return await _ask(
         engine,
@@ -54,6 +52,12 @@ async def send_charge(engine: Engine, attempt: Attempt, request: ChargeRequest) 
         Outcome,
         send=attempt.sends,
     )
+
+
+def not_sent(engine: Engine, attempt: Attempt, cause: str) -> Evidence:
+    """Give the evidence that the send whose intent was saved last is never made."""
+    now = engine.clock.now()
+    return Evidence(Source.CHARGE, NotSent(cause), asked_at=now, at=now, send=attempt.sends)
 
 
 async def look_up(engine: Engine, attempt: Attempt) -> Evidence:

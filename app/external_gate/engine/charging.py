@@ -136,8 +136,11 @@ async def _charge(case: Case, prepared: Prepared) -> None:
     except GuardSpoke as spoken:
         await _obey(case, spoken.verdict)
         return
-    request = ChargeRequest(attempt.charge, attempt.body, _deadline(attempt))
-    piece = await calling.send_charge(case.engine, attempt, request)
+    if _is_known(case):  # by a notice that was kept before our books knew the key again
+        piece = calling.not_sent(case.engine, attempt, "its end had been told already")
+    else:
+        request = ChargeRequest(attempt.charge, attempt.body, _deadline(attempt))
+        piece = await calling.send_charge(case.engine, attempt, request)
     await conclude(case, attempt, piece)
 
 

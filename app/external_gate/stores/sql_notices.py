@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from external_gate.domain.clock import to_milliseconds
-from external_gate.domain.evidence import Evidence, Source
+from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor
@@ -64,6 +64,11 @@ WHERE attempt_key IN (SELECT attempt_key FROM attempts WHERE workflow_id = :work
 ORDER BY number DESC LIMIT :limit
 """
 
+_TOLD_BEFORE = """
+SELECT * FROM gateway_notices
+WHERE attempt_key = :attempt_key AND gateway = :gateway AND workflow_id IS NULL ORDER BY number
+"""
+
 _ABOVE_EVERY_NUMBER = 2**63 - 1
 
 
@@ -112,6 +117,26 @@ def _prove(transaction: Transaction, notice: NewNotice, kept: Row) -> NoticeTake
         number = newest_evidence(transaction, workflow_id)
         transaction.execute(_MATCH, (workflow_id, number, kept["number"]))
     return NoticeTaken(NoticeReceipt.RECORDED, kept["number"], workflow_id, is_evidence=True)
+
+
+def match(transaction: Transaction, attempt: Attempt) -> None:
+    """Let what was told of an attempt before our books knew it become its evidence.
+
+    So it is after a restore: the lost life had sent the charge, and its gateway tells the new one.
+    """
+    asked = {"gateway": attempt.gateway, "attempt_key": attempt.charge.attempt_key}
+    for row in select(transaction, _TOLD_BEFORE, asked):
+        told = notice_from(row)
+        notice = NewNotice(
+            told.gateway,
+            told.event_id,
+            told.attempt_key,
+            told.outcome,
+            told.signed_and_final,
+            told.received_at,
+        )
+        if notice.is_proof:
+            _prove(transaction, notice, row)
 
 
 def _look_again(

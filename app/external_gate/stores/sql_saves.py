@@ -14,6 +14,7 @@ from external_gate.stores.rows import Row, milliseconds, workflow_from, workflow
 from external_gate.stores.sql_dossiers import dossiers_of, lock_row
 from external_gate.stores.sql_evidence import append_evidence, newest_evidence, whose
 from external_gate.stores.sql_ledger import add_history, add_incident, read_ledger
+from external_gate.stores.sql_notices import match
 from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import Change, Dossier, GuardSpoke, UnreadEvidence
 from external_gate.stores.store_rules import (
@@ -145,6 +146,9 @@ class Save:
             self._keep_attempt(transaction, attempt)
         for key, piece in self._of_new_attempts:
             self._append(transaction, key, piece)
+        for attempt in self._change.attempts:
+            if attempt.sends == 1:  # later ones were matched before
+                match(transaction, attempt)
         for release in self._change.releases:
             self._keep_release(transaction, release)
         for incident in self._change.incidents:
