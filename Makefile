@@ -26,8 +26,9 @@ demo: $(READY) ## run the main job: emulator, service and sandbox gateway over r
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest
 
-campaign: $(READY) ## run the simulation at length, then its deliberate faults: SEEDS=100000 START=0 REPORT=report.md
+campaign: $(READY) ## run simulation, deliberate faults, crash sweep, fuzzing at length: SEEDS=100000 START=0 REPORT=report.md
 	$(BIN)/python -m tests.simulation.campaign --mutations --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
+	$(BIN)/python -m tests.crashes.sweep
 	$(MAKE) fuzz MINUTES=$(or $(MINUTES),5)
 
 fuzz: $(READY) ## look for hostile inputs with coverage as a guide, on Linux: MINUTES=30

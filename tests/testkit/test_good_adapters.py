@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from external_gate.gateways import registry
 from external_gate.testkit import Rig, Status, certify
 from external_gate.testkit.http_rig import HttpRig
+from external_gate.testkit.rig_registry import find_rig
 from external_gate.testkit.sandbox_rig import SandboxRig
 from tests.tallies import count
 from tests.testkit.piggy_rig import PiggyRig
@@ -42,3 +44,10 @@ async def test_adapter_without_an_address_is_certified_as_far_as_it_goes() -> No
     tried = {one.check.id for one in report.checks if one.status is Status.PASSED}
     assert {"silence-is-unknown", "lookup-finds", "declared-idempotency"} <= tried
     assert "one-call-per-charge" not in tried
+
+
+def test_every_adapter_of_ours_has_a_rig_that_the_runs_above_certify() -> None:
+    """A new adapter without a rig, or with one that nobody runs, is noticed the day it is born."""
+    ours = {one.name for one in registry.installed() if one.distribution == "external-gate"}
+
+    assert {find_rig(name) for name in ours} == {HttpRig, SandboxRig}
