@@ -1,4 +1,4 @@
-"""Several processes on one PostgreSQL database: any of them may die or freeze, each charge is one."""
+"""Several processes on one PostgreSQL database: each may die or freeze, and each charge is one."""
 
 import signal
 
