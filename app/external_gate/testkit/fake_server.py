@@ -51,6 +51,7 @@ class FakeServer:
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
         self._server: asyncio.Server | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
         """Listen, and give the address: `http://127.0.0.1:PORT`."""
@@ -58,21 +59,32 @@ class FakeServer:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and drop every connection."""
         if self._server is not None:
             self._server.close()
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, h11.RemoteProtocolError):
-            request = await read_request(reader)
-            if request is not None:
-                try:
-                    answer = await self._respond(request)
-                except Exception as error:  # noqa: BLE001 - a fake with a bug must say so, not hang
-                    answer = json_answer(500, {"bug in the fake": repr(error)})
-                await write_answer(writer, answer)
-        await close(writer)
+        task = asyncio.current_task()
+        if task is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        try:
+            with contextlib.suppress(ConnectionError, h11.RemoteProtocolError):
+                request = await read_request(reader)
+                if request is not None:
+                    await write_answer(writer, await self._answer(request))
+        finally:
+            await close(writer)
+
+    async def _answer(self, request: WireRequest) -> WireAnswer:
+        try:
+            return await self._respond(request)
+        except Exception as error:  # noqa: BLE001 - a fake with a bug must say so, not hang
+            return json_answer(500, {"bug in the fake": repr(error)})
 
 
 async def read_request(reader: asyncio.StreamReader) -> WireRequest | None:
