@@ -24,7 +24,7 @@ demo: $(READY) ## run the main job: emulator, service and sandbox gateway over r
 	$(BIN)/external-gate demo
 
 test: $(READY) ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 campaign: $(READY) ## run simulation, deliberate faults, crash sweep, fuzzing at length: SEEDS=100000 START=0 REPORT=report.md
 	$(BIN)/python -m tests.simulation.campaign --mutations --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
