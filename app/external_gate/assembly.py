@@ -126,7 +126,8 @@ def make_service(
     observer = LoggingObserver(metrics)
     metronome_caller = HttpxCaller(
         clock,
-        high_water=None,  # Metronome's clock says nothing about gateways' windows
+        high_water=high_water,
+        believes_dates=False,  # Metronome's clock says nothing about gateways' windows
         timeouts=_metronome_timeouts(settings),
         max_connections=settings.worker.concurrency,
     )

@@ -8,7 +8,7 @@ from external_gate.domain.money import Money
 from external_gate.domain.outcome import Succeeded
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.case import Case
-from external_gate.engine.charging import conclude
+from external_gate.engine.concluding import conclude
 from external_gate.engine.steps import advance
 from tests.engine.world import LEASE, World
 

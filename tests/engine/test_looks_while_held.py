@@ -105,7 +105,7 @@ async def test_money_found_while_held_is_told_whatever_the_reason(
     assert (await workflow(world)).verdict is Verdict.PAID
 
 
-@pytest.mark.parametrize("reason", WAYS)
+@pytest.mark.parametrize("reason", set(WAYS) - {R.RESTORED})
 async def test_a_decline_found_while_held_is_told_whatever_the_reason(
     world: World, reason: HeldReason
 ) -> None:
@@ -113,6 +113,24 @@ async def test_a_decline_found_while_held_is_told_whatever_the_reason(
     answer_lookups(world, Declined(code="card_lost"))
 
     await let_pass(world, hours=3)
+
+    assert (await workflow(world)).verdict is Verdict.FAILED
+
+
+async def test_a_decline_found_of_restored_books_is_told_once_a_person_has_the_rest_asked_for(
+    world: World,
+) -> None:
+    await held_with_an_unknown_send(world, R.RESTORED)
+    answer_lookups(world, Declined(code="card_lost"))
+    await let_pass(world, hours=3)
+    held = await workflow(world)
+    assert held.verdict is None
+    assert "card_lost" in held.held_detail
+
+    await world.operations.retry(WF, ANN)
+    world.gateway.lookups.clear()
+    world.gateway.books.clear()
+    await let_pass(world, hours=1)
 
     assert (await workflow(world)).verdict is Verdict.FAILED
 

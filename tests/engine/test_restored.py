@@ -8,8 +8,8 @@ import pytest
 from external_gate.domain.charge import Lookup
 from external_gate.domain.identifiers import WorkflowId, attempt_key
 from external_gate.domain.money import Money
-from external_gate.domain.outcome import Succeeded
-from external_gate.domain.workflow import HeldReason, State
+from external_gate.domain.outcome import Declined, Succeeded, Unknown
+from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.operations import Person
 from external_gate.stores.store_records import NewNotice, NoticeReceipt
 from tests.engine.conftest import MakeWorld
@@ -147,3 +147,103 @@ async def test_no_charge_in_spite_of_a_signed_success_that_came_before_the_key_w
 
     assert world.gateway.charges_sent() == 0
     assert await world.state() is State.RELEASED
+
+
+async def send_and_forget(world: World, *, word: str = "declined_lost") -> None:
+    """The first send is on the restored books as unknown; what followed it is not."""
+    world.gateway.script.append(word)
+    await world.receive()
+    await world.work()
+    assert await world.state() is State.UNRESOLVED
+    world.clock.advance(seconds=30)
+    await world.store.mark_restored(world.clock.now())
+    world.clock.advance(minutes=5)
+
+
+async def test_no_failed_by_a_known_decline_when_a_forgotten_attempt_took_the_money(
+    world: World,
+) -> None:
+    await send_and_forget(world)
+    second = attempt_key(WorkflowId("wf"), 2)
+    world.gateway.books[second] = [Booked("ch_2", "taken", 1500, "USD")]
+
+    await world.work_through(hours=1)
+
+    held = (await world.dossier()).workflow
+    assert held.held_reason is HeldReason.RESTORED
+    assert "knows attempt 2 (succeeded)" in held.held_detail
+    assert world.billing.releases == []
+
+
+async def test_failed_by_a_known_decline_once_no_other_attempt_is_known_anywhere(
+    world: World,
+) -> None:
+    await send_and_forget(world)
+
+    await world.work_through(hours=1)
+
+    assert await world.state() is State.CANCELLED
+    assert world.gateway.charges_sent() == 1
+
+
+async def test_failed_is_not_told_while_the_gateway_cannot_tell_of_later_attempts(
+    world: World,
+) -> None:
+    await send_and_forget(world)
+    known = Declined(code="card_lost")
+    world.gateway.lookups.extend([known, *[Unknown("timeout")] * 50])
+
+    await world.work_through(hours=1)
+
+    assert (await world.dossier()).workflow.held_reason is HeldReason.RESTORED
+    assert world.billing.releases == []
+
+
+async def test_a_person_who_looked_by_hand_lets_failed_be_told(world: World) -> None:
+    await send_and_forget(world)
+    known = Declined(code="card_lost")
+    world.gateway.lookups.extend([known, *[Unknown("timeout")] * 50])
+    await world.work_through(hours=1)
+    world.gateway.lookups.extend([Unknown("timeout")] * 50)
+
+    alice = Person("alice", "looked at the gateway: nothing there")
+    await world.operations.retry(WorkflowId("wf"), alice, accept_unknown=True)
+    await world.work_through(hours=1)
+
+    assert await world.state() is State.CANCELLED
+
+
+async def test_restored_books_tell_no_paid_when_metronome_was_told_failed(world: World) -> None:
+    """The lost life had given the money back, and said so; the gateway still calls it paid."""
+    await send_and_forget(world, word="lost_after")
+    world.billing.void("inv-wf")
+
+    await world.work_through(hours=1)
+
+    held = (await world.dossier()).workflow
+    assert (held.held_reason, held.verdict) == (HeldReason.RELEASE_REFUSED, Verdict.PAID)
+    assert world.billing.releases == []
+
+
+async def test_restored_books_end_without_a_release_that_was_made_before(world: World) -> None:
+    await send_and_forget(world, word="lost_after")
+    world.billing.outcomes["wf"] = Verdict.PAID
+
+    await world.work_through(hours=1)
+
+    assert await world.state() is State.RELEASED
+    assert world.billing.releases == []
+
+
+async def test_restored_books_tell_nothing_while_metronome_cannot_be_read(world: World) -> None:
+    await send_and_forget(world, word="lost_after")
+    world.billing.down = 1
+    world.clock.advance(hours=1)
+
+    await world.work()
+    assert await world.state() is State.PAID
+    assert world.billing.releases == []
+    await world.work_through(hours=1)
+
+    assert await world.state() is State.RELEASED
+    assert len(world.billing.releases) == 1

@@ -1,14 +1,16 @@
 """Clocks that are set back and put right, and workers that sleep: they fool no window, no wait."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from external_gate.domain.clock import HighWater
 from external_gate.domain.identifiers import CustomerId, InvoiceId
+from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.outcome import NotFound
-from external_gate.domain.workflow import HeldReason, State
+from external_gate.domain.workflow import HeldReason, State, Workflow
 from external_gate.metronome.billing import Invoice
 from tests.engine.conftest import MakeWorld
-from tests.engine.world import EVERY_ANSWER, REPLAY, BookkeepingBilling, HandClock, World
+from tests.engine.world import EVERY_ANSWER, REPLAY, BookkeepingBilling, HandClock, Heard, World
 
 
 @dataclass
@@ -24,6 +26,34 @@ class SleepyBilling(BookkeepingBilling):
             self.clock.advance(seconds=self.sleeps.total_seconds())
             self.sleeps = timedelta(0)
         return found
+
+
+@dataclass
+class StopsAfterTheIntent(Heard):
+    """Stops the process for five hours before it sends; meanwhile its clock is set back by 30."""
+
+    clock: HandClock = field(default_factory=HandClock)
+    elapsed: float = 0.0
+
+    def saved(self, before: Workflow, after: Workflow, history: tuple[HistoryEntry, ...]) -> None:
+        if after.state is State.CHARGING and not self.elapsed:
+            self.elapsed = timedelta(hours=5).total_seconds()
+            self.clock.advance(hours=-30)
+
+
+async def test_a_charge_does_not_leave_hours_late_because_the_clock_was_set_back(
+    world: World,
+) -> None:
+    await world.receive()
+    stops = StopsAfterTheIntent(clock=world.clock)
+    mark = HighWater(world.clock.now(), elapsed=lambda: stops.elapsed)
+    engine = replace(world.engine, observer=stops, high_water=mark)
+
+    await world.work(worker=world.worker(engine=engine))
+
+    assert stops.elapsed
+    assert world.gateway.charges_sent() == 0
+    assert await world.state() is State.READY
 
 
 def set_back(world: World, *, hours: int) -> None:

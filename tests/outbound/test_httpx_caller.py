@@ -5,6 +5,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ async def test_date_of_an_answer_raises_the_high_water_mark(
         await caller.call(post(peer.url))
 
     assert mark.latest(EPOCH) == START + timedelta(seconds=7)
+
+
+async def test_date_of_an_answer_that_is_not_believed_raises_nothing(
+    make_caller: MakeCaller,
+) -> None:
+    async def answer_with_date(connection: Connection) -> None:
+        date = b"\r\nDate: Sun, 22 Nov 2026 12:00:07 GMT\r\n\r\n"
+        await connection.answer(OK.replace(b"\r\n\r\n", date))
+
+    mark = HighWater()
+    make = partial(make_caller, high_water=mark, believes_dates=False)
+    async with Peer(answer_with_date) as peer, make() as caller:
+        assert isinstance(await caller.call(post(peer.url)), Answered)
+
+    assert mark.latest(EPOCH) == EPOCH
 
 
 async def test_answers_are_read_without_a_high_water_mark(make_caller: MakeCaller) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from external_gate.domain.clock import HighWater
 from external_gate.outbound.calls import Answered, Call, NeverSent
 from external_gate.outbound.httpx_caller import HttpxCaller
 from tests.outbound.conftest import (
@@ -196,6 +197,22 @@ async def test_deadline_not_yet_reached_sends(make_caller: MakeCaller) -> None:
         end = await caller.call(post(peer.url, not_after=START + timedelta(microseconds=1)))
 
     assert isinstance(end, Answered)
+
+
+async def test_deadline_has_passed_although_the_clock_was_set_back(
+    clock: HandClock, make_caller: MakeCaller
+) -> None:
+    passed = 0.0
+    mark = HighWater(START, elapsed=lambda: passed)
+    passed = timedelta(hours=5).total_seconds()
+    clock.present -= timedelta(hours=30)
+
+    async with Peer(answer) as peer, make_caller(high_water=mark) as caller:
+        end = await caller.call(post(peer.url, not_after=START + timedelta(seconds=5)))
+        await peer.settled()
+
+    assert end == NeverSent("send deadline passed")
+    assert peer.seen == b""
 
 
 async def test_closed_caller(make_caller: MakeCaller) -> None:

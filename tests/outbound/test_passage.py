@@ -15,7 +15,7 @@ CONNECT = {"request": SimpleNamespace(method=b"CONNECT")}
 
 
 async def passed(*events: str, request: dict[str, SimpleNamespace] = POST) -> Passage:
-    passage = Passage(HandClock(), not_after=None)
+    passage = Passage(HandClock().now, not_after=None)
     passage.hand_over()
     for event in events:
         await passage.trace(event, request)
@@ -35,11 +35,11 @@ async def test_no_event_proves_nothing() -> None:
 
 
 def test_request_not_handed_over_is_proof() -> None:
-    assert Passage(HandClock(), not_after=None).end("no URL") == NeverSent("no URL")
+    assert Passage(HandClock().now, not_after=None).end("no URL") == NeverSent("no URL")
 
 
 def test_request_is_not_handed_over_at_the_deadline() -> None:
-    passage = Passage(HandClock(), not_after=START)
+    passage = Passage(HandClock().now, not_after=START)
     with pytest.raises(DeadlinePassed):
         passage.hand_over()
     assert passage.end("late") == NeverSent("late")
@@ -71,7 +71,7 @@ async def test_unforeseen_event_behind_the_tunnel_counts_as_sent() -> None:
 
 async def test_first_bytes_are_kept_back_at_the_deadline() -> None:
     clock = HandClock()
-    passage = Passage(clock, not_after=START + timedelta(seconds=1))
+    passage = Passage(clock.now, not_after=START + timedelta(seconds=1))
     passage.hand_over()
     clock.present += timedelta(seconds=1)
 
@@ -84,7 +84,7 @@ async def test_first_bytes_are_kept_back_at_the_deadline() -> None:
 
 async def test_deadline_is_asked_for_again_before_a_second_sending() -> None:
     clock = HandClock()
-    passage = Passage(clock, not_after=START + timedelta(seconds=1))
+    passage = Passage(clock.now, not_after=START + timedelta(seconds=1))
     passage.hand_over()
     await passage.trace(FIRST_BYTES, POST)
     clock.present += timedelta(seconds=1)

@@ -63,7 +63,7 @@ class GatewayEdge:
         fate = self._world.truth.fates[request.charge.workflow_id]
         self._world.on_the_wire(fate)
         await self._process.edge("before the charge")
-        if self._process.clock.now() >= request.not_after:
+        if self._high_water.latest(self._process.clock.now()) >= request.not_after:
             self._tell("did not send {}: its deadline has passed", request.charge.attempt_key)
             return NotSent("send deadline passed")
         if chances.strikes("not_sent"):

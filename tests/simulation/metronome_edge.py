@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from external_gate.domain.clock import HighWater
 from external_gate.domain.errors import Broken, Unavailable
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
 from external_gate.domain.workflow import Verdict
@@ -26,16 +27,19 @@ HANGS_SECONDS = 200.0
 class MetronomeEdge:
     """One process's `Billing`."""
 
-    def __init__(self, world: World, process: Process, books: MetronomeBooks) -> None:
+    def __init__(
+        self, world: World, process: Process, books: MetronomeBooks, high_water: HighWater
+    ) -> None:
         self._world = world
         self._process = process
         self._books = books
+        self._high_water = high_water
 
     async def release(
         self, workflow_id: WorkflowId, verdict: Verdict, *, key: str, not_after: datetime
     ) -> ReleaseAnswer:
         await self._process.edge("before the release")
-        if self._process.clock.now() >= not_after:
+        if self._high_water.latest(self._process.clock.now()) >= not_after:
             return ReleaseAnswer(ReleaseResult.NOT_SENT, "the send deadline had passed")
         world, chances = self._world, self._world.chances
         if chances.strikes("not_sent"):

@@ -61,7 +61,7 @@ class Service:
         store.high_water = high_water
         engine = Engine(
             store=store,
-            billing=MetronomeEdge(world, self.process, setting.metronome),
+            billing=MetronomeEdge(world, self.process, setting.metronome, high_water),
             gateways={
                 key: GatewayEdge(world, self.process, books, high_water)
                 for key, books in setting.gateways.items()

@@ -66,7 +66,8 @@ class ChargeRequest:
     body: bytes
     """The exact bytes to send: what `build` gave when the attempt was frozen."""
     not_after: datetime
-    """The send deadline, aware and in UTC: no byte may leave after it."""
+    """The send deadline, aware and in UTC, by the latest plausible time: hand it to the caller
+    (`Call.not_after`), which lets no byte leave after it, also when the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def sent_charge(attempt: Attempt) -> SentCharge:
 
 async def send_charge(engine: Engine, attempt: Attempt, request: ChargeRequest) -> Evidence:
     """Send a charge once and give its answer as evidence, whatever the adapter does."""
-    if engine.clock.now() > request.not_after:  # stopped after the save; no adapter need notice
+    if engine.latest_now() > request.not_after:  # stopped after the save; no adapter need notice
         return not_sent(engine, attempt, "the send deadline had passed")
     gateway = engine.gateways[attempt.gateway]
     return await _ask(

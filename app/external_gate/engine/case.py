@@ -18,6 +18,7 @@ class Case:
         self.engine = engine
         self.dossier = dossier
         self.lease_until = lease_until
+        """By `Engine.latest_now`, as every deadline of a process' own."""
         self.fence = dossier.workflow.fence
         self.given_back = False
         self.in_doubt = False
@@ -66,7 +67,7 @@ class Case:
         The fence guards what is saved; a release or a refund by a worker that was stopped for long
         has no fence. Raises `LeaseLost`.
         """
-        if self.engine.clock.now() >= self.lease_until:
+        if self.engine.latest_now() >= self.lease_until:
             raise LeaseLost(f"the lease of workflow {self.workflow.workflow_id} has run out")
 
     async def reread(self) -> None:

@@ -1,35 +1,32 @@
 """The charge: save the intent, send once, save what it came to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from external_gate.domain.charge import ChargeRequest
-from external_gate.domain.errors import Unavailable
-from external_gate.domain.evidence import Attempt, Evidence, Source
+from external_gate.domain.evidence import Attempt
 from external_gate.domain.ledger import (
     Allow,
     Defer,
     GuardVerdict,
     Hold,
-    IncidentKind,
     Ledger,
     Refuse,
 )
-from external_gate.domain.outcome import Answer
 from external_gate.domain.standing import Dead
 from external_gate.domain.workflow import State, Verdict
 from external_gate.engine import calling, preparing, recalling
 from external_gate.engine.case import Case
-from external_gate.engine.draft import Draft
+from external_gate.engine.concluding import conclude, read_and_decide
 from external_gate.engine.looks_while_held import hold_unknown
 from external_gate.engine.preparing import Later, NeedsPerson, Prepared
-from external_gate.engine.recalling import Found
-from external_gate.engine.scales import may_resend, standing_in
+from external_gate.engine.recalling import Clear, Found
+from external_gate.engine.scales import may_have_forgotten, may_resend, standing_in
 from external_gate.engine.undone import took_money
-from external_gate.engine.weighing import weigh
+from external_gate.engine.weighing import why_dead
 from external_gate.guards.rules import Intended, judge
-from external_gate.stores.store_records import GuardSpoke, UnreadEvidence
+from external_gate.stores.store_records import GuardSpoke
 
 SEND_WITHIN = timedelta(seconds=5)
 """How long after its intent was saved a charge may leave; after a crash, absence can be believed
@@ -39,9 +36,6 @@ FRESH_FOR = timedelta(minutes=5)
 """How long invoice, payer and a look at the gateway are true enough to charge on: far above what
 three calls with their timeouts take, so only a worker that was stopped meanwhile prepares again."""
 
-SAVE_AGAIN_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 3, 6))
-"""The waits between tries to save an answer; together well below a lease."""
-
 LOOK_AT_THE_SWITCH_AFTER = timedelta(minutes=1)
 """How often a workflow that waits for a switch of the configuration asks again."""
 
@@ -49,7 +43,7 @@ LOOK_AT_THE_SWITCH_AFTER = timedelta(minutes=1)
 async def advance(case: Case) -> None:
     """Bring a `received` or `ready` workflow to a charge and its answer, or tell why not."""
     if _is_known(case):
-        await read_and_decide(case)
+        await _decide_known(case)
         return
     if _window_is_over(case):
         await _hold_after_the_window(case)
@@ -75,7 +69,7 @@ async def _prepare_and_recall(
     case: Case,
 ) -> Prepared | Later | NeedsPerson | tuple[Prepared, Found]:
     """Give what may be charged now; with what the gateway knows of it already, if it does."""
-    began = case.engine.clock.now()
+    began = case.engine.latest_now()
     prepared = await preparing.prepare(case)
     if not isinstance(prepared, Prepared):
         return prepared
@@ -85,7 +79,7 @@ async def _prepare_and_recall(
         case Later() | NeedsPerson() as obstacle:
             return obstacle
         case _:
-            late = case.engine.clock.now() - began > FRESH_FOR
+            late = case.engine.latest_now() - began > FRESH_FOR
     return Later("preparing took too long: begun again") if late else prepared
 
 
@@ -102,6 +96,27 @@ def _is_known(case: Case) -> bool:
         return True
     attempt = case.attempt
     return attempt is not None and isinstance(standing_in(case.engine, case.draft(), attempt), Dead)
+
+
+async def _decide_known(case: Case) -> None:
+    """Decide what is settled; `failed` of restored books only when nothing is missing in them."""
+    attempt, draft = case.attempt, case.draft()
+    if attempt is None or not may_have_forgotten(draft) or any(map(took_money, draft.attempts)):
+        await read_and_decide(case)
+        return
+    match standing_in(case.engine, draft, attempt), await recalling.recall_others(case, attempt):
+        case Dead(decline), Clear():
+            draft = case.draft()
+            draft.put(replace(attempt, closed=True))
+            draft.move(State.CHARGING, "no later attempt is missing from our books")
+            draft.decide(Verdict.FAILED, why_dead(decline))
+            await case.save(draft, give_back=False)
+        case _, Later(cause):
+            await preparing.put_off(case, cause)
+        case _, NeedsPerson(reason, detail):
+            draft = case.draft()
+            draft.hold(reason, detail)
+            await case.save(draft, give_back=True)
 
 
 def _window_is_over(case: Case) -> bool:
@@ -175,15 +190,15 @@ async def _save_intent(case: Case, prepared: Prepared) -> Attempt:
 
 def _one_send_more(attempt: Attempt, now: datetime, case: Case) -> Attempt:
     timeout = case.engine.capabilities(attempt.gateway).request_timeout
+    latest = case.engine.high_water.latest(now)
     # The whole call must fit into the lease, so that whoever takes over finds it over.
-    deadline = max(now, min(now + SEND_WITHIN, case.lease_until - timeout))
+    deadline = max(latest, min(latest + SEND_WITHIN, case.lease_until - timeout))
     return replace(
         attempt,
         sends=attempt.sends + 1,
         first_sent_at=attempt.first_sent_at or now,
         send_deadline=deadline,
-        # Waited from: had our clock been set back, it would look long past once it is put right.
-        last_possible_send=case.engine.high_water.latest(deadline) + timeout,
+        last_possible_send=deadline + timeout,
     )
 
 
@@ -219,90 +234,3 @@ async def _obey(case: Case, verdict: GuardVerdict) -> None:
         case Allow():
             draft.set(due_at=draft.now)
     await case.save(draft, give_back=not isinstance(verdict, Refuse))
-
-
-async def conclude(
-    case: Case,
-    attempt: Attempt,
-    *pieces: Evidence,
-    overdue: str | None = None,
-    brought_forward: bool = False,
-) -> None:
-    """Append answers and make the move that all evidence together demands, in one save.
-
-    When other evidence arrived meanwhile the answers are kept and the decision is made again. Saves
-    stubbornly: an answer that is lost with a short outage of the database would have to be looked
-    up, and not every gateway can be asked. `overdue` becomes an incident if the charge is pending
-    even so. With `brought_forward` an answer that moves nothing leaves the schedule as it was.
-    """
-
-    def then(draft: Draft) -> None:
-        if overdue is not None and draft.after.state is State.PENDING:
-            draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
-        if brought_forward:
-            draft.set(looked_at=draft.now)
-            draft.keep_schedule()
-
-    for wait in SAVE_AGAIN_AFTER:
-        try:
-            await _conclude_once(case, attempt, pieces, then)
-        except Unavailable:
-            await case.engine.clock.sleep(wait)
-        else:
-            return
-    await _conclude_once(case, attempt, pieces, then)
-
-
-async def _conclude_once(
-    case: Case, attempt: Attempt, pieces: Sequence[Evidence], then: Callable[[Draft], None]
-) -> None:
-    if case.in_doubt:
-        await case.reread()
-        if _are_on_record(case, attempt, pieces):  # the save that seemed to fail was committed
-            if case.dossier.newest_evidence > case.workflow.evidence_read:
-                await read_and_decide(case)
-            return
-    draft = case.draft()
-    for piece in pieces:
-        draft.append(attempt, piece)
-        draft.note(f"{piece.source}_answered", spoken(piece.answer), attempt=str(attempt.number))
-    if any(piece.source is Source.LOOKUP for piece in pieces):
-        draft.looked(attempt)
-    weigh(case.engine, draft)
-    then(draft)
-    try:
-        await case.save(draft, give_back=_is_for_later(draft))
-    except UnreadEvidence:
-        await read_and_decide(case)
-
-
-def _are_on_record(case: Case, attempt: Attempt, pieces: Sequence[Evidence]) -> bool:
-    known = next((a for a in case.dossier.attempts if a.number == attempt.number), attempt)
-    told = {(piece.source, piece.send, piece.asked_at) for piece in known.evidence}
-    return bool(pieces) and all((p.source, p.send, p.asked_at) in told for p in pieces)
-
-
-async def read_and_decide(case: Case) -> None:
-    """Read evidence that arrived from elsewhere and make the move that it demands."""
-    while True:
-        await case.reread()
-        draft = case.draft()
-        draft.note("evidence_read", "evidence arrived from elsewhere")
-        weigh(case.engine, draft)
-        try:
-            await case.save(draft, give_back=_is_for_later(draft))
-        except UnreadEvidence:
-            continue
-        return
-
-
-def _is_for_later(draft: Draft) -> bool:
-    due = draft.after.due_at
-    return draft.after.has_ended or due is None or due > draft.now
-
-
-def spoken(answer: Answer) -> str:
-    """Write an answer for the history: `declined: insufficient_funds`."""
-    detail = getattr(answer, "cause", "") or getattr(answer, "code", "")
-    name = type(answer).__name__.lower()
-    return f"{name}: {detail}" if detail else name

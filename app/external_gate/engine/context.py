@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
@@ -84,6 +84,13 @@ class Engine:
     random: Random
     observer: Observer
     high_water: HighWater = field(default_factory=HighWater)
+
+    def latest_now(self) -> datetime:
+        """Give the latest plausible present: what this process' own deadlines are counted by.
+
+        A clock that is set back while a worker is stopped must not give its send more time.
+        """
+        return self.high_water.latest(self.clock.now())
 
     def capabilities(self, gateway: str) -> Capabilities:
         """Give what a gateway declares; the careful defaults for one that is no longer there."""

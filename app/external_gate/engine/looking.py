@@ -10,7 +10,7 @@ from external_gate.domain.standing import Waiting
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.engine import calling
 from external_gate.engine.case import Case
-from external_gate.engine.charging import conclude
+from external_gate.engine.concluding import conclude
 from external_gate.engine.scales import may_resend, standing_in
 
 

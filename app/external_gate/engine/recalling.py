@@ -43,9 +43,21 @@ async def recall(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsP
     if not _is_needed(case, attempt):
         return Clear()
     asked = await _ask_for_all(case, attempt)
-    if accepted(case.workflow.restored_at) in case.workflow.approvals and _is_silence(asked):
-        return Clear()
-    return asked
+    return Clear() if _silence_is_accepted(case) and _is_silence(asked) else asked
+
+
+async def recall_others(case: Case, declined: Attempt) -> Clear | Later | NeedsPerson:
+    """Ask, before `failed` is told of restored books, for attempts that followed a declined one.
+
+    The last one that our books know may not be the last one: the lost life may have charged again,
+    and have been paid.
+    """
+    asked = _without_lookup(case, declined) or await _ask_for_others(case, declined, by_persons=1)
+    return Clear() if _silence_is_accepted(case) and _is_silence(asked) else asked
+
+
+def _silence_is_accepted(case: Case) -> bool:
+    return accepted(case.workflow.restored_at) in case.workflow.approvals
 
 
 def accepted(restored_at: datetime | None) -> str:
@@ -68,18 +80,20 @@ _KNOWN = "our books do not"
 
 
 async def _ask_for_all(case: Case, attempt: Attempt) -> Clear | Found | Later | NeedsPerson:
+    if (obstacle := _without_lookup(case, attempt)) is not None:
+        return obstacle
+    first = await _ask(case, attempt)
+    return first if not isinstance(first, Clear) else await _ask_for_others(case, attempt)
+
+
+def _without_lookup(case: Case, attempt: Attempt) -> NeedsPerson | None:
     for name in _gateways_to_ask(case, attempt):
         if case.engine.capabilities(name).lookup is not Lookup.QUERY:
             return NeedsPerson(
                 HeldReason.RESTORED,
                 f"a charge may be missing from our books, and gateway {name} has no lookup",
             )
-    first = await _ask(case, attempt)
-    if isinstance(first, Found) and isinstance(first.piece.answer, Declined):
-        # What is forgotten may be more than one attempt: a later one may have taken the money.
-        others = await _ask_for_others(case, attempt, by_persons=1)
-        return first if isinstance(others, Clear) else others
-    return first if not isinstance(first, Clear) else await _ask_for_others(case, attempt)
+    return None
 
 
 def _gateways_to_ask(case: Case, attempt: Attempt) -> list[str]:
@@ -134,7 +148,14 @@ def _last_number(case: Case, attempt: Attempt) -> int:
 def _numbered(attempt: Attempt, number: int) -> Attempt:
     key = attempt_key(attempt.charge.workflow_id, number)
     return replace(
-        attempt, number=number, charge=replace(attempt.charge, attempt_key=key), evidence=()
+        attempt,
+        number=number,
+        charge=replace(attempt.charge, attempt_key=key),
+        evidence=(),
+        sends=0,
+        first_sent_at=None,
+        send_deadline=None,
+        last_possible_send=None,
     )
 
 

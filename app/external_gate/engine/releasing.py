@@ -27,6 +27,8 @@ async def release(case: Case) -> None:
     if case.workflow.void_seen_at is not None:
         await _settle_by_reading(case, "the invoice was void before")
         return
+    if case.workflow.restored_at is not None and await _was_told_before(case):
+        return
     owed = _owed(case)
     first_send = case.just_decided
     case.just_decided = False
@@ -40,6 +42,29 @@ async def release(case: Case) -> None:
         await _act(case, owed, answer, first_send=first_send)
     except UnreadEvidence:
         await _act_on_news(case, owed, answer)
+
+
+async def _was_told_before(case: Case) -> bool:
+    """Look, before restored books tell anything, whether the lost life has told Metronome already.
+
+    What it told may be the opposite: a refund, and `failed`, of what the gateway still calls paid.
+    """
+    why = "restored books may lack a release"
+    try:
+        proof = await read_back(case)
+    except Unavailable as error:
+        await _read_later(case, f"{why}; reading back: {error}", None, None)
+        return True
+    except Broken:
+        return False  # it cannot be read at all: Metronome's answer to the release tells
+    if proof is Proof.NOTHING:
+        return False
+    draft = case.draft()
+    draft.note("read_back", str(proof))
+    _settle(case, draft, proof, why)
+    due = draft.after.due_at
+    await case.save(draft, give_back=due is None or due > draft.now)
+    return True
 
 
 def _owed(case: Case) -> Release:
@@ -162,10 +187,7 @@ async def _settle_by_reading(
     if owed is not None and answer is not None:
         _answered(draft, owed, answer)
     draft.note("read_back", str(proof))
-    if draft.after.verdict is Verdict.PAID:
-        _after_paid(case, draft, proof, why)
-    else:
-        _after_failed(draft, proof, why)
+    _settle(case, draft, proof, why)
     due = draft.after.due_at
     await case.save(draft, give_back=due is None or due > draft.now)
 
@@ -185,6 +207,13 @@ async def _read_later(
         due_at=draft.now + wait,
     )
     await case.save(draft, give_back=True)
+
+
+def _settle(case: Case, draft: Draft, proof: Proof, why: str) -> None:
+    if draft.after.verdict is Verdict.PAID:
+        _after_paid(case, draft, proof, why)
+    else:
+        _after_failed(draft, proof, why)
 
 
 def _after_paid(case: Case, draft: Draft, proof: Proof, why: str) -> None:

@@ -35,6 +35,16 @@ def standing_in(engine: Engine, draft: Draft, attempt: Attempt) -> Standing:
     )
 
 
+def may_have_forgotten(draft: Draft) -> bool:
+    """Tell whether restored books may lack a send, because nobody has asked the gateways yet.
+
+    They are asked before every send; so what was sent since the restore was asked about.
+    """
+    restored_at = draft.after.restored_at
+    sent = [attempt.send_deadline for attempt in draft.attempts if attempt.send_deadline]
+    return restored_at is not None and not any(deadline > restored_at for deadline in sent)
+
+
 def may_resend(engine: Engine, draft: Draft, attempt: Attempt) -> bool:
     """Tell whether the rules allow the same attempt on the wire once more."""
     if attempt.first_sent_at is None:

@@ -12,7 +12,7 @@ from external_gate.engine.agreeing import have_agreed
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import unknown_attempts
-from external_gate.engine.scales import standing_in
+from external_gate.engine.scales import may_have_forgotten, standing_in
 from external_gate.engine.undone import charges_of, given_back_by_hand, kept_attempt
 
 
@@ -89,23 +89,13 @@ def _unknown(engine: Engine, draft: Draft, verdict: Verdict) -> list[str]:
     """Name everything that may still turn out differently from what is settled."""
     unknown = [f"attempt {attempt.number}" for attempt in unknown_attempts(engine, draft)]
     if draft.after.held_reason is HeldReason.RESTORED or (
-        verdict is Verdict.FAILED and _may_have_forgotten(draft)
+        verdict is Verdict.FAILED and may_have_forgotten(draft)
     ):
         unknown.append("what the lost books knew")
     if verdict is Verdict.PAID:
         refunds = (a for a in draft.attempts if _may_be_on_its_way_back(a))
         unknown += [f"the refund of attempt {a.number}" for a in refunds]
     return unknown
-
-
-def _may_have_forgotten(draft: Draft) -> bool:
-    """Whether books that were restored may lack a send, because nobody has asked the gateway yet.
-
-    It is asked before every send; so what was sent since the restore was asked about.
-    """
-    restored_at = draft.after.restored_at
-    sent = [attempt.send_deadline for attempt in draft.attempts if attempt.send_deadline]
-    return restored_at is not None and not any(deadline > restored_at for deadline in sent)
 
 
 def _may_be_on_its_way_back(attempt: Attempt) -> bool:

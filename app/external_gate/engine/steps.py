@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.errors import Broken, LeaseLost
 from external_gate.domain.workflow import ENDED, HeldReason, State
-from external_gate.engine import charging, looking, looks_while_held, refunding, releasing
+from external_gate.engine import (
+    charging,
+    concluding,
+    looking,
+    looks_while_held,
+    refunding,
+    releasing,
+)
 from external_gate.engine.case import Case
 from external_gate.stores.store_records import HoldWanted, UnreadEvidence
 
@@ -59,7 +66,7 @@ async def advance(case: Case, *, may_go_on: Callable[[], bool] = lambda: True) -
     """
     try:
         if case.dossier.newest_evidence > case.workflow.evidence_read:
-            await charging.read_and_decide(case)
+            await concluding.read_and_decide(case)
         for _ in range(MOST_STEPS):
             if case.given_back or not may_go_on():
                 return
@@ -77,7 +84,7 @@ async def _one_step(case: Case) -> None:
     try:
         await _step_of(case)(case)
     except UnreadEvidence:
-        await charging.read_and_decide(case)
+        await concluding.read_and_decide(case)
     except HoldWanted:
         await case.reread()
 

@@ -26,7 +26,7 @@ from external_gate.engine.contradictions import raise_incidents
 from external_gate.engine.customer_action import note_customer_action
 from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import hold_unknown
-from external_gate.engine.scales import Scales, may_resend, standing_in
+from external_gate.engine.scales import Scales, may_have_forgotten, may_resend, standing_in
 from external_gate.engine.undone import keeps_money
 
 
@@ -132,13 +132,15 @@ def _left_to_people(draft: Draft, attempt: Attempt, scales: Scales) -> str | Non
 
     A person asked for the hold, the evidence says both, or a refund that was asked for may have
     been made: what is told to Metronome cannot be taken back, so a person decides. And `failed` is
-    not sent while the schedule has another try.
+    not sent while the schedule has another try, nor while restored books may lack one.
     """
     by_hand = draft.after.held_reason in _LEFT_TO_PEOPLE
     match scales.standing:
         case Taken(proof) if by_hand:
             return f"charge {proof.charge_id} took {proof.amount}"
-        case Dead(decline) if by_hand or _may_try_again(attempt, decline, scales):
+        case Dead(decline) if (
+            by_hand or _may_try_again(attempt, decline, scales) or may_have_forgotten(draft)
+        ):
             return f"declined ({decline.kind}): {decline.code or 'no code'}"
         case _:
             return None
@@ -179,14 +181,32 @@ def _hold_or_hold_for(draft: Draft, reason: HeldReason, why: str) -> None:
 
 
 def _on_dead(draft: Draft, attempt: Attempt, decline: Declined, scales: Scales) -> None:
-    draft.put(replace(attempt, closed=True))
-    why = f"declined ({decline.kind}): {decline.code or 'no code'} {decline.message}".rstrip()
-    _resume(draft)
+    why = why_dead(decline)
     if _may_try_again(attempt, decline, scales):
         due = draft.now + scales.policy.soft_decline_schedule[attempt.number - 1]
+        draft.put(replace(attempt, closed=True))
+        _resume(draft)
         draft.move(State.READY, f"{why}; tried again by schedule", due_at=due, **_OFF_THE_LADDER)
+    elif may_have_forgotten(draft):
+        _ask_for_the_forgotten(draft, why)
     else:
+        draft.put(replace(attempt, closed=True))
+        _resume(draft)
         draft.decide(Verdict.FAILED, why)
+
+
+def why_dead(decline: Declined) -> str:
+    """Give the reason that the history has for a decline."""
+    return f"declined ({decline.kind}): {decline.code or 'no code'} {decline.message}".rstrip()
+
+
+def _ask_for_the_forgotten(draft: Draft, why: str) -> None:
+    """Have the gateways asked for later attempts before `failed` is told of restored books."""
+    if draft.after.state is State.READY:
+        draft.set(due_at=draft.now)
+        return
+    reason = f"{why}; asked first whether a later attempt is missing from our books"
+    draft.move(State.READY, reason, due_at=draft.now, **_OFF_THE_LADDER)
 
 
 _OFF_THE_LADDER = {

@@ -92,11 +92,11 @@ class Worker:
 
     async def _claim(self, limit: int = BATCH) -> Sequence[Case]:
         """Claim; a lease counts from before the claim, however long its answer took to arrive."""
-        now = self._engine.clock.now()
+        lease_until = self._engine.latest_now() + self._lease
         dossiers = await self._engine.store.claim(
-            owner=self._owner, now=now, lease=self._lease, limit=limit
+            owner=self._owner, now=self._engine.clock.now(), lease=self._lease, limit=limit
         )
-        cases = [Case(self._engine, dossier, now + self._lease) for dossier in dossiers]
+        cases = [Case(self._engine, dossier, lease_until) for dossier in dossiers]
         self._cases |= {case.workflow.workflow_id: case for case in cases}
         return cases
 
@@ -138,6 +138,7 @@ class Worker:
         cases = list(self._cases.values())
         if not cases:
             return
+        lease_until = self._engine.latest_now() + self._lease
         until = self._engine.clock.now() + self._lease
         fences = [(case.workflow.workflow_id, case.fence) for case in cases]
         try:
@@ -146,4 +147,4 @@ class Worker:
             return  # the lease may run out; the fence then protects what matters
         for case in cases:
             if case.workflow.workflow_id not in lost:
-                case.lease_until = until
+                case.lease_until = lease_until

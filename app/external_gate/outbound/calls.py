@@ -38,8 +38,9 @@ class Timeouts:
 class Call:
     """One request. Its printed form shows the method only: the rest may hold secrets.
 
-    `not_after` is the send deadline: no byte leaves once the clock has reached it, however long
-    the wait for a connection took. `timeout` replaces the caller's own limits for this call.
+    `not_after` is the send deadline: no byte leaves once the latest plausible time (`HighWater`)
+    has reached it, however long the wait for a connection took. `timeout` replaces the caller's
+    own limits for this call.
     """
 
     method: str

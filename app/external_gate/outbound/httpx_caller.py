@@ -13,6 +13,7 @@ import logging
 import socket
 import ssl
 import struct
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -63,8 +64,9 @@ class HttpxCaller:
     """A `Caller` over httpx; its promises are written there.
 
     `verify` is True for the public authorities, or the file of another authority. `trust_env`
-    takes proxies and authorities from the environment. `high_water` learns the `Date` of every
-    answer. At most `max_connections` calls run at once, the others wait. For one event loop.
+    takes proxies and authorities from the environment. Send deadlines are judged by the latest
+    plausible time, `high_water`; with `believes_dates` it learns the `Date` of every answer. At
+    most `max_connections` calls run at once, the others wait. For one event loop.
 
     Raises `Broken` when the file named by `verify` cannot be used.
     """
@@ -74,6 +76,7 @@ class HttpxCaller:
         clock: Clock,
         *,
         high_water: HighWater | None,
+        believes_dates: bool = True,
         timeouts: Timeouts,
         max_connections: int,
         trust_env: bool = False,
@@ -83,7 +86,8 @@ class HttpxCaller:
     ) -> None:
         silence_client_logs()
         self._clock = clock
-        self._high_water = high_water
+        self._high_water = high_water or HighWater()
+        self._believes_dates = believes_dates
         self._timeouts = timeouts
         self._places = Places(max_connections)
         self._trust_env = trust_env
@@ -108,7 +112,7 @@ class HttpxCaller:
 
     async def call(self, call: Call) -> CallEnd:
         """Send `call` at most once and say how it ended; see `Caller.call`."""
-        passage = Passage(self._clock, call.not_after)
+        passage = Passage(self._latest_now, call.not_after)
         timeouts = call.timeout or self._timeouts
         try:
             request = self._build(call, passage, timeouts)
@@ -132,6 +136,9 @@ class HttpxCaller:
             extensions={"timeout": _phase_seconds(timeouts), "trace": passage.trace},
         )
 
+    def _latest_now(self) -> datetime:
+        return self._high_water.latest(self._clock.now())
+
     def _client(self) -> httpx.AsyncClient:
         if self._trust_env:
             # Only so does httpx look for proxies; a proxy delivers what it has in any case, so
@@ -149,7 +156,7 @@ class HttpxCaller:
         response = await client.send(request, stream=True, auth=None, follow_redirects=False)
         try:
             _close_ordinarily(response)
-            if self._high_water is not None:
+            if self._believes_dates:
                 date = response.headers.get("date")
                 observe_date(date, self._high_water, now=self._clock.now())
             body = await self._read_body(response)

@@ -4,10 +4,9 @@ It listens to the events that httpcore reports while it works (its `trace` exten
 exception's class alone does not tell on which side of the first byte it was raised.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from external_gate.domain.clock import Clock
 from external_gate.domain.errors import Refused
 from external_gate.outbound.calls import NeverSent, SentUnanswered
 
@@ -31,8 +30,8 @@ class Passage:
     so a changed httpcore can cost a lookup but never a false proof.
     """
 
-    def __init__(self, clock: Clock, not_after: datetime | None) -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], datetime], not_after: datetime | None) -> None:
+        self._now = now
         self._not_after = not_after
         self._handed_over = False
         self._way_seen = False
@@ -72,6 +71,6 @@ class Passage:
         self._began = True
 
     def _keep_back_when_late(self) -> None:
-        if self._not_after is not None and self._clock.now() >= self._not_after:
+        if self._not_after is not None and self._now() >= self._not_after:
             self._kept_back = True
             raise DeadlinePassed("send deadline passed")
