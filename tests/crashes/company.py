@@ -146,7 +146,7 @@ class Company:
                 assert time.monotonic() < give_up_at, f"nobody listens: {self.log('service')}"
                 if not lives(self.processes["service"]):
                     self._start_again()
-                time.sleep(0.01)
+                time.sleep(0.01)  # asked again: another process sets no event here
 
     def _start(self, role: str, **order: object) -> int:
         log = self.folder / f"{role}.log"
@@ -221,7 +221,7 @@ def _wait_for_the_end_of(process: int) -> None:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while lives(process):
         assert time.monotonic() < give_up_at, f"process {process} does not end"
-        time.sleep(0.005)
+        time.sleep(0.005)  # asked again: it is a grandchild, whose end we cannot wait for
 
 
 def _listens(port: int) -> bool:

@@ -138,7 +138,7 @@ class Stage:
                 return found
             self.company.look_after()
             self._let_time_pass(row, due=passing)
-            time.sleep(0.02)
+            time.sleep(0.02)  # asked again: another process sets no event here
         raise AssertionError(f"{otherwise}: {self.row()} {self.company.log('service')[-3000:]}")
 
     # Time --------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ async def test_no_more_than_concurrency_are_on_the_wire(world: World) -> None:
 
     running = asyncio.create_task(worker.run())
     await gate.arrived.wait()
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # in which a fourth would arrive, were it let in
     at_the_gate = gate.on_the_wire
     gate.open.set()
     worker.drain()

@@ -100,4 +100,4 @@ async def until(ask: Callable[[], Awaitable[object]], wanted: object) -> None:
         if isinstance(found, wanted) if inspect.isclass(wanted) else found == wanted:
             return
         assert time.monotonic() < end, f"still {found}, not {wanted}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # asked again: another process sets no event here

@@ -65,7 +65,10 @@ async def test_kill_in_mid_charge_neither_forgets_nor_repeats(
     assert await takings(host, caller, given_back) == once(given_back, refunds=1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process")
+@pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="prlimit, which takes disk space from a running process, is Linux only",
+)
 async def test_charge_that_cannot_be_written_down_is_not_made(
     program: Program, gateway_to: NewGateway, caller: CheckingCaller
 ) -> None:

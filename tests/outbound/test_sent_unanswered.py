@@ -99,7 +99,7 @@ async def test_answer_cut_at_every_byte(
 async def test_body_without_a_length_that_ends_in_a_reset(make_caller: MakeCaller) -> None:
     async def answer_in_part(connection: Connection) -> None:
         await connection.answer(b"HTTP/1.1 200 OK\r\n\r\nhalf of")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # so that the half arrives before the reset
         connection.reset()
 
     async with Peer(answer_in_part) as peer, make_caller() as caller:

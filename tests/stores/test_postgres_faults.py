@@ -36,7 +36,7 @@ async def _goes_on(store: PostgresStore) -> None:
             try:
                 await begun(store, WorkflowId("afterwards"))
             except Unavailable:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # as a sender pauses while the server is down
             else:
                 return
 
@@ -55,7 +55,7 @@ async def _keep_recording(
             acknowledged.add(workflow_id)
         except Unavailable:
             away += 1
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # as a sender pauses while the server is down
     return away
 
 
@@ -147,7 +147,7 @@ async def _refusal(store: PostgresStore) -> str:
                 await begun(store, WorkflowId("w-refused"))
             except Unavailable as error:
                 return str(error)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # asked again: another process sets no event here
 
 
 async def test_read_only_server_can_be_read_but_not_written(

@@ -41,6 +41,7 @@ def pooler(postgres: Cluster) -> Iterator[str]:
     if program is None or postgres.folder is None:
         if os.environ.get("CI") and program is None:
             pytest.fail("PgBouncer is not installed")
+        # Somebody else's server may not be reached through a pooler of ours.
         pytest.skip("needs PgBouncer, and a server of our own")
     written = postgres.folder / "pgbouncer.ini"
     written.write_text(CONFIGURATION.format(folder=postgres.folder, size=POOL_SIZE))
@@ -56,7 +57,7 @@ def pooler(postgres: Cluster) -> Iterator[str]:
 def _wait_for(socket: Path, process: "subprocess.Popen[bytes]") -> None:
     while not socket.exists():
         assert process.poll() is None
-        time.sleep(0.01)
+        time.sleep(0.01)  # asked again: another process sets no event here
 
 
 async def _live(store: PostgresStore, name: str) -> None:

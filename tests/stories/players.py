@@ -31,7 +31,7 @@ def until(look: Callable[[], Found | None], otherwise: str) -> Found:
         found = look()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(0.05)  # asked again: another process sets no event here
     raise AssertionError(otherwise)
 
 

@@ -1,22 +1,19 @@
 """The listing of what gateways sent, for `notifications list --gateways`."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-import click
-
 from external_gate.cli.moments import short_age
+from external_gate.cli.newest_first import Columns, read_pages, show
 from external_gate.cli.opening import with_store
-from external_gate.cli.showing import as_json, painted, table
 from external_gate.engine.workflow_view import answer_view, notice_view
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import KeptNotice
 
 PAGE = 500
 """Rows read at once; they are small."""
-
-_HEADER = ("NUMBER", "GATEWAY", "SAYS", "FINAL", "AGE", "DELIVERIES", "WORKFLOW", "KEY", "EVENT")
 
 
 def list_notices(
@@ -29,42 +26,17 @@ def list_notices(
 ) -> None:
     """Print kept notices, newest first; a repeated delivery is one row."""
 
-    async def work(store: Store) -> list[KeptNotice]:
-        pages = _pages(store, limit=limit, before=before, unmatched=unmatched)
-        return [each async for each in pages]
+    async def read(store: Store) -> list[KeptNotice]:
+        one_page = partial(_page, store, unmatched=unmatched)
+        return await read_pages(one_page, page=PAGE, limit=limit, before=before)
 
-    rows = with_store(config_path, work)
-    if json_wanted:
-        click.echo(as_json([notice_view(each) for each in rows]))
-        return
-    _print_table(rows)
-    if len(rows) == limit:
-        click.echo(f"older ones: add --before {rows[-1].number}", err=True)
+    show(with_store(config_path, read), _COLUMNS, limit=limit, json_wanted=json_wanted)
 
 
-async def _pages(
-    store: Store, *, limit: int, before: int | None, unmatched: bool
-) -> AsyncIterator[KeptNotice]:
-    while limit > 0:
-        size = min(limit, PAGE)
-        rows = await store.notices(limit=size, before=before, unmatched=unmatched)
-        for row in rows:
-            yield row
-        if len(rows) < size:
-            return
-        limit -= size
-        before = rows[-1].number
-
-
-def _print_table(rows: list[KeptNotice]) -> None:
-    if not rows:
-        click.echo("there is no such notice", err=True)
-        return
-    now = datetime.now(UTC)
-    header, *lines = table(_HEADER, [_cells(each, now) for each in rows])
-    click.echo(header)
-    for each, line in zip(rows, lines, strict=True):
-        click.echo(line if each.workflow_id else painted(line, "yellow"))
+async def _page(
+    store: Store, size: int, before: int | None, *, unmatched: bool
+) -> Sequence[KeptNotice]:
+    return await store.notices(limit=size, before=before, unmatched=unmatched)
 
 
 def _cells(kept: KeptNotice, now: datetime) -> tuple[str, ...]:
@@ -79,3 +51,12 @@ def _cells(kept: KeptNotice, now: datetime) -> tuple[str, ...]:
         kept.attempt_key,
         kept.event_id,
     )
+
+
+_COLUMNS = Columns(
+    kind="notice",
+    header=("NUMBER", "GATEWAY", "SAYS", "FINAL", "AGE", "DELIVERIES", "WORKFLOW", "KEY", "EVENT"),
+    cells=_cells,
+    stands_out=lambda kept: kept.workflow_id is None,
+    view=notice_view,
+)

@@ -3,8 +3,9 @@
 What gateways sent is listed as it was understood.
 """
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,9 +15,10 @@ from external_gate.cli.config import config_option
 from external_gate.cli.endings import THE_ANSWER_IS_NO, leave
 from external_gate.cli.gateway_notice_list import list_notices
 from external_gate.cli.moments import readable, short_age
+from external_gate.cli.newest_first import Columns, read_pages, show
 from external_gate.cli.opening import with_service, with_store
 from external_gate.cli.person_options import person, person_options
-from external_gate.cli.showing import as_json, painted, pasteable, safe, table
+from external_gate.cli.showing import as_json, pasteable, safe
 from external_gate.domain.errors import BadInput, Refused
 from external_gate.engine.workflow_view import View, instant_view
 from external_gate.stores.store import Store
@@ -24,8 +26,6 @@ from external_gate.stores.store_records import Notification, Receipt, Recorded
 
 PAGE = 200
 """Rows read at once; each carries its body, of up to 256 KiB."""
-
-_HEADER = ("NUMBER", "TYPE", "AGE", "DELIVERIES", "WORKFLOW", "ID", "FLAW")
 
 
 @click.group("notifications")
@@ -74,41 +74,17 @@ def list_notifications(
         )
         return
 
-    async def work(store: Store) -> list[Notification]:
-        return [each async for each in _pages(store, limit=limit, before=before, flawed=flawed)]
+    async def read(store: Store) -> list[Notification]:
+        one_page = partial(_page, store, flawed=flawed)
+        return await read_pages(one_page, page=PAGE, limit=limit, before=before)
 
-    rows = with_store(config_path, work)
-    if json_wanted:
-        click.echo(as_json([notification_view(each) for each in rows]))
-        return
-    _print_table(rows)
-    if len(rows) == limit:
-        click.echo(f"older ones: add --before {rows[-1].number}", err=True)
+    show(with_store(config_path, read), _COLUMNS, limit=limit, json_wanted=json_wanted)
 
 
-async def _pages(
-    store: Store, *, limit: int, before: int | None, flawed: bool
-) -> AsyncIterator[Notification]:
-    while limit > 0:
-        size = min(limit, PAGE)
-        rows = await store.notifications(limit=size, before=before, flawed=flawed)
-        for row in rows:
-            yield row
-        if len(rows) < size:
-            return
-        limit -= size
-        before = rows[-1].number
-
-
-def _print_table(rows: list[Notification]) -> None:
-    if not rows:
-        click.echo("there is no such notification", err=True)
-        return
-    now = datetime.now(UTC)
-    header, *lines = table(_HEADER, [_cells(each, now) for each in rows])
-    click.echo(header)
-    for each, line in zip(rows, lines, strict=True):
-        click.echo(painted(line, "yellow") if each.flaw else line)
+async def _page(
+    store: Store, size: int, before: int | None, *, flawed: bool
+) -> Sequence[Notification]:
+    return await store.notifications(limit=size, before=before, flawed=flawed)
 
 
 def _cells(kept: Notification, now: datetime) -> tuple[str, ...]:
@@ -136,6 +112,15 @@ def notification_view(kept: Notification) -> View:
         "workflow_id": kept.workflow_id,
         "digest": kept.digest,
     }
+
+
+_COLUMNS = Columns(
+    kind="notification",
+    header=("NUMBER", "TYPE", "AGE", "DELIVERIES", "WORKFLOW", "ID", "FLAW"),
+    cells=_cells,
+    stands_out=lambda kept: kept.flaw is not None,
+    view=notification_view,
+)
 
 
 @notifications.command("show")

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from external_gate.domain.identifiers import AttemptKey, WorkflowId
+from external_gate.domain.identifiers import AttemptKey
 from external_gate.domain.outcome import Outcome
 from external_gate.observe import cures, events
 from external_gate.observe.families import OTHER
 from external_gate.observe.metrics import Metrics
-from external_gate.observe.observer import OUTCOME_NAMES
+from external_gate.observe.observer import OUTCOME_NAMES, Kept
 
 
 class NoticeTold(Protocol):
@@ -41,23 +41,8 @@ class NoticeTold(Protocol):
         ...
 
 
-class NoticeKept(Protocol):
+class NoticeKept(Kept, Protocol):
     """What became of a notice; `stores.store_records.NoticeTaken` is one."""
-
-    @property
-    def receipt(self) -> str:
-        """Give the answer to the gateway."""
-        ...
-
-    @property
-    def number(self) -> int:
-        """Give the number under which it is kept."""
-        ...
-
-    @property
-    def workflow_id(self) -> WorkflowId | None:
-        """Give the workflow it belongs to."""
-        ...
 
     @property
     def is_evidence(self) -> bool:

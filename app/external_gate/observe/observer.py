@@ -51,12 +51,12 @@ class ReleaseTold(Protocol):
         ...
 
 
-class NotificationKept(Protocol):
-    """What became of a notification; `stores.store.Recorded` is one."""
+class Kept(Protocol):
+    """What became of anything that was sent to us."""
 
     @property
     def receipt(self) -> str:
-        """Give the answer to Metronome."""
+        """Give the answer to the sender."""
         ...
 
     @property
@@ -68,6 +68,10 @@ class NotificationKept(Protocol):
     def workflow_id(self) -> WorkflowId | None:
         """Give the workflow it belongs to."""
         ...
+
+
+class NotificationKept(Kept, Protocol):
+    """What became of a notification; `stores.store_records.Recorded` is one."""
 
     @property
     def conflict(self) -> bool:
