@@ -42,7 +42,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask. Needed without a te
 @click.option(
     "--accept-unknown",
     is_flag=True,
-    help="After a restore: send although the gateway cannot tell of an earlier charge.",
+    help="After looking by hand: send after a restore, or end a refund, beside what nobody knows.",
 )
 def retry(
     *, workflow_id: str, who: str, reason: str, accept_unknown: bool, config_path: Path | None

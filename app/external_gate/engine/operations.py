@@ -62,12 +62,13 @@ class Operations:
         """Let a held workflow go on where it was: same key and gateway unless the attempt is dead.
 
         `accept_unknown` sends after a restore although the gateway could not tell whether our books
-        have forgotten a charge: only after looking there by hand.
+        have forgotten a charge, and ends a refund beside an attempt that nobody knows: only after
+        looking there by hand.
         """
 
         def act(draft: Draft) -> None:
             _must_be_held(draft, "retried")
-            self._resume(draft, accept_unknown=accept_unknown)
+            self._resume(draft, person, accept_unknown=accept_unknown)
 
         return await self._act(workflow_id, person, "retried", act)
 
@@ -225,11 +226,15 @@ class Operations:
             raise BadInput(f"no workflow {workflow_id} is known here")
         return dossier
 
-    def _resume(self, draft: Draft, *, accept_unknown: bool) -> None:
+    def _resume(self, draft: Draft, person: Person, *, accept_unknown: bool) -> None:
         """Leave `held` for where the workflow belongs by what is known."""
         workflow = draft.after
         if _is_refund_to_go_on(draft):
-            draft.move(State.REFUNDING, "retried", due_at=draft.now, **_FRESH)
+            who, reason = person.name, person.reason
+            if not accept_unknown or settling.accept_unknown(
+                self._engine, draft, who=who, reason=reason
+            ):
+                draft.move(State.REFUNDING, "retried", due_at=draft.now, **_FRESH)
         elif workflow.verdict is Verdict.FAILED and kept_attempt(workflow, draft.attempts):
             raise Refused("money was taken: `failed` would be wrong; refund it instead")
         elif workflow.verdict is not None:

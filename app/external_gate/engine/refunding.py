@@ -10,7 +10,12 @@ from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import unknown_attempts
 from external_gate.engine.reading_back import Proof, read_back
-from external_gate.engine.undone import charged_attempt, has_charged_twice, kept_attempt
+from external_gate.engine.undone import (
+    charged_attempt,
+    has_charged_twice,
+    kept_attempt,
+    unknown_is_accepted,
+)
 
 
 async def give_back(case: Case) -> None:
@@ -87,11 +92,18 @@ def _act(case: Case, draft: Draft, attempt: Attempt, piece: Evidence, proof: Pro
 
 
 def _end(case: Case, draft: Draft, proof: Proof) -> None:
-    unknown = unknown_attempts(case.engine, draft)
+    unknown = [
+        attempt
+        for attempt in unknown_attempts(case.engine, draft)
+        if unknown_is_accepted(attempt) not in draft.after.approvals
+    ]
     if unknown and proof is not Proof.COMMITTED:
         # `failed`, and any other end, needs every attempt dead: another one may take money yet.
         numbers = ", ".join(str(attempt.number) for attempt in unknown)
-        detail = f"the money is back, but attempt {numbers} is not known to be over"
+        detail = (
+            f"the money is back, but attempt {numbers} is not known to be over; "
+            "look it up at the gateway, then retry with --accept-unknown"
+        )
         draft.hold(HeldReason.UNKNOWN_CHARGE, detail)
         return
     match proof:

@@ -13,7 +13,12 @@ from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import unknown_attempts
 from external_gate.engine.scales import may_have_forgotten, standing_in
-from external_gate.engine.undone import charges_of, given_back_by_hand, kept_attempt
+from external_gate.engine.undone import (
+    charges_of,
+    given_back_by_hand,
+    kept_attempt,
+    unknown_is_accepted,
+)
 
 
 def settle(
@@ -70,6 +75,20 @@ def refund_by_hand(engine: Engine, draft: Draft, *, who: str, evidence: str) -> 
             tries=0,
             trying_since=None,
         )
+
+
+def accept_unknown(engine: Engine, draft: Draft, *, who: str, reason: str) -> bool:
+    """Let a refund end beside attempts that nobody knows; False while a second person is needed."""
+    unknown = unknown_attempts(engine, draft)
+    if not unknown:
+        return True
+    what = ", ".join(f"attempt {attempt.number}" for attempt in unknown)
+    if not _is_agreed(engine, draft, f"refund:{what}", who, reason):
+        return False
+    words = {unknown_is_accepted(attempt) for attempt in unknown}
+    draft.set(approvals=draft.after.approvals | words)
+    draft.incident(IncidentKind.UNKNOWN_ACCEPTED, f"the refund ends while {what} is unknown")
+    return True
 
 
 def _is_agreed(engine: Engine, draft: Draft, proposal: str, who: str, evidence: str) -> bool:

@@ -64,6 +64,14 @@ def _was_ever_given_back_by_hand(workflow: Workflow, attempt: Attempt) -> bool:
     return any(word.startswith(f"{BY_HAND}{attempt.number}:") for word in workflow.approvals)
 
 
+def unknown_is_accepted(attempt: Attempt) -> str:
+    """Give the word by which a workflow remembers that a refund may end beside this attempt.
+
+    It is unknown, and a person has looked by hand.
+    """
+    return f"unknown_accepted:{attempt.number}"
+
+
 BY_HAND = "refunded_by_hand:"
 """How the words begin by which a workflow remembers, under its fence, what a person gave back."""
 
