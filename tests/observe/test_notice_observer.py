@@ -9,7 +9,7 @@ from external_gate.domain.outcome import Outcome, Succeeded
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.stores.store_records import NewNotice, NoticeReceipt, NoticeTaken
-from tests.contracts.store_samples import NOW, PRICE, W1, key_of
+from external_gate.testkit.store_checks.store_samples import NOW, PRICE, W1, key_of
 from tests.observe.conftest import Logged
 
 R = NoticeReceipt

@@ -23,7 +23,7 @@ def test_notification_is_one_line_with_its_age(
     observer.recorded(recorded(), KIND, 2 * SECOND, None)
 
     line = logged.line
-    assert (line["event"], line["level"]) == ("notification_recorded", "info")
+    assert (line["event"], line["level"]) == ("notification_recorded", "debug")
     assert (line["workflow_id"], line["type"], line["number"]) == (ID, KIND, 7)
     assert (line["receipt"], line["age_seconds"]) == ("recorded", 2.0)
     assert count("notifications_total", receipt="recorded") == 1
@@ -35,7 +35,7 @@ def test_misunderstood_notification_that_begins_a_workflow_holds_it(
     observer.recorded(recorded(), KIND, SECOND, "invoice_total is missing")
 
     first, second = logged.lines
-    assert (first["event"], first["level"]) == ("notification_recorded", "info")
+    assert (first["event"], first["level"]) == ("notification_recorded", "debug")
     assert (second["event"], second["level"]) == ("workflow_held", "warning")
     assert second["held_reason"] == "misshapen_notification"
     assert second["detail"] == "invoice_total is missing"
@@ -78,7 +78,7 @@ def test_repeated_flaw_is_not_told_again(
 ) -> None:
     observer.recorded(recorded(Receipt.DUPLICATE), KIND, SECOND, "invoice_total is missing")
 
-    assert logged.line["level"] == "info"
+    assert logged.line["level"] == "debug"
     assert count("notifications_flawed_total") == 0
     assert count("holds_total", held_reason="misshapen_notification") == 0
 

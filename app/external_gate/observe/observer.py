@@ -192,7 +192,8 @@ class LoggingObserver:
             cure = cures.FLAWED.format(number=recorded.number)
             self._log.warning(events.NOTIFICATION_FLAWED, **facts, flaw=flaw, cure=cure)
         else:
-            self._log.info(events.NOTIFICATION_RECORDED, **facts)
+            # The metrics count it and the store keeps it: a line would be half of what it costs.
+            self._log.debug(events.NOTIFICATION_RECORDED, **facts)
         reason = HeldReason.MISSHAPEN if held is None and flaw is not None else held
         if began_held and recorded.workflow_id is not None and reason is not None:
             held_facts = {"workflow_id": recorded.workflow_id, "state": State.HELD}

@@ -20,6 +20,7 @@ from external_gate.stores.store_records import Dossier
 from external_gate.stores.writer import OnCommit, Writer
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 class PostgresStore(SqlStore):
@@ -115,6 +116,11 @@ class PostgresStore(SqlStore):
 
     async def _take_in(self, stage: Callable[[Transaction], Result]) -> Result:
         return await self._opened_lanes()[0].run(stage)
+
+    async def _take_in_together(
+        self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
+    ) -> Result:
+        return await self._opened_lanes()[0].run_together(together, item)
 
     async def _read(self, question: Callable[[Transaction], Result]) -> Result:
         if self._readers is None:

@@ -7,7 +7,7 @@ import contextlib
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import psycopg
@@ -57,6 +57,19 @@ class PostgresTransaction:
         cursor = self.connection.cursor()
         cursor.executemany(in_postgres(sql), parameters)
         return cursor
+
+    def first_of_each(self, sql: str, parameters: Sequence[Parameters]) -> list[TupleRow | None]:
+        """Run one statement for every set, in one round trip; give the first row of each."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.executemany(in_postgres(sql), parameters, returning=True)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self.met_read_only = True
+            raise
+        found = [cursor.fetchone()]
+        while cursor.nextset():
+            found.append(cursor.fetchone())
+        return found
 
 
 class PostgresSession:

@@ -1,10 +1,11 @@
 """Recording notifications, and the workflows that they begin."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
-from external_gate.domain.errors import BadInput
+from external_gate.domain.errors import BadInput, Broken
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, Workflow
@@ -17,7 +18,7 @@ from external_gate.stores.rows import (
 )
 from external_gate.stores.sql_dossiers import lock_row
 from external_gate.stores.sql_ledger import add_history, add_incident
-from external_gate.stores.sql_transaction import Transaction, select_one
+from external_gate.stores.sql_transaction import Transaction, first_of_each, select_one
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.stores.store_rules import (
     CONFLICTED,
@@ -52,6 +53,7 @@ INSERT INTO workflows (
     :void_seen_at, :release_generation, :evidence_read
 )
 ON CONFLICT (workflow_id) DO NOTHING
+RETURNING workflow_id
 """
 
 _NAME_WORKFLOW = "UPDATE notifications SET workflow_id = ? WHERE number = ? AND workflow_id IS NULL"
@@ -76,23 +78,40 @@ WHERE workflow_id = :workflow_id
 """
 
 
-def record(transaction: Transaction, notification: NewNotification) -> Recorded:
-    """Keep a notification, and begin the workflow that it asks for."""
-    (kept,) = transaction.execute(_KEEP, notification_values(notification)).fetchall()
-    number, deliveries, workflow_id = kept
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """A workflow that a kept notification asks for."""
+
+    workflow: Workflow
+    number: int
+    notification_id: str
+    signed_at: datetime
+    told_at: datetime
+
+
+def record(transaction: Transaction, notifications: Sequence[NewNotification]) -> list[Recorded]:
+    """Keep notifications, and begin the workflows that they ask for; give what became of each."""
+    kept = first_of_each(transaction, _KEEP, [notification_values(each) for each in notifications])
+    recorded = [_kept(each, *row) for each, row in zip(notifications, kept, strict=True)]
+    begun = iter(_begin(transaction, [each for each in recorded if isinstance(each, _Beginning)]))
+    return [next(begun) if isinstance(each, _Beginning) else each for each in recorded]
+
+
+def _kept(
+    notification: NewNotification, number: int, deliveries: int, workflow_id: str | None
+) -> Recorded | _Beginning:
     if not notification.concerns_us:
         return Recorded(Receipt.IGNORED, number)
     if deliveries > 1:
         return Recorded(Receipt.DUPLICATE, number, _typed(workflow_id))
     if notification.workflow is None:
         return Recorded(Receipt.RECORDED, number)
-    return _begin(
-        transaction,
+    return _Beginning(
         notification.workflow,
-        number=number,
-        notification_id=notification.notification_id,
-        signed_at=notification.signed_at,
-        told_at=notification.received_at,
+        number,
+        notification.notification_id,
+        notification.signed_at,
+        notification.received_at,
     )
 
 
@@ -107,78 +126,75 @@ def begin(
     if kept is None:
         raise BadInput(f"there is no notification {number}: list them first")
     transaction.execute(_NAME_WORKFLOW, (workflow.workflow_id, number))
-    recorded = _begin(
-        transaction,
-        workflow,
-        number=number,
-        notification_id=kept["notification_id"],
-        signed_at=from_milliseconds(kept["signed_at"]),
-        told_at=workflow.updated_at,
+    signed_at = from_milliseconds(kept["signed_at"])
+    wanted = _Beginning(
+        workflow, number, kept["notification_id"], signed_at, told_at=workflow.updated_at
     )
+    (recorded,) = _begin(transaction, [wanted])
     if entry is not None:
-        add_history(transaction, workflow.workflow_id, entry)
+        add_history(transaction, [(workflow.workflow_id, entry)])
     return recorded
 
 
-def _begin(
-    transaction: Transaction,
-    workflow: Workflow,
-    *,
-    number: int,
-    notification_id: str,
-    signed_at: datetime,
-    told_at: datetime,
-) -> Recorded:
-    fresh = _marked(transaction, workflow, signed_at)
-    values = {**facts_values(fresh.facts), **workflow_values(fresh)}
-    row = lock_row(transaction, workflow.workflow_id)
-    if row is None and transaction.execute(_BEGIN, values).rowcount == 0:
-        row = lock_row(transaction, workflow.workflow_id)  # another process was faster
-    if row is not None:
-        return _compare(transaction, workflow_from(row), workflow, number=number, told_at=told_at)
-    entry = beginning(fresh, number=number, notification_id=notification_id)
-    add_history(transaction, fresh.workflow_id, entry)
-    return Recorded(Receipt.RECORDED, number, fresh.workflow_id)
+def _begin(transaction: Transaction, wanted: Sequence[_Beginning]) -> list[Recorded]:
+    """Begin what is new; what is known already, or twice among these, is compared."""
+    if not wanted:
+        return []
+    restored = transaction.execute(_RESTORED_AT).fetchone()
+    restored_at = None if restored is None else from_milliseconds(restored[0])
+    fresh = [_marked(each.workflow, each.signed_at, restored_at) for each in wanted]
+    rows = first_of_each(
+        transaction, _BEGIN, [{**facts_values(w.facts), **workflow_values(w)} for w in fresh]
+    )
+    begun = [
+        (workflow.workflow_id, beginning(workflow, each.number, each.notification_id))
+        for each, workflow, row in zip(wanted, fresh, rows, strict=True)
+        if row is not None
+    ]
+    add_history(transaction, begun)
+    return [
+        _compare(transaction, each)
+        if row is None
+        else Recorded(Receipt.RECORDED, each.number, each.workflow.workflow_id)
+        for each, row in zip(wanted, rows, strict=True)
+    ]
 
 
-def _marked(transaction: Transaction, workflow: Workflow, signed_at: datetime) -> Workflow:
+def _marked(workflow: Workflow, signed_at: datetime, restored_at: datetime | None) -> Workflow:
     """Mark a workflow whose notification may have been delivered to the lost life as well.
 
     That life may have charged it already, so its first send begins with a lookup.
     """
-    row = transaction.execute(_RESTORED_AT).fetchone()
-    if row is None or signed_at > from_milliseconds(row[0]) + DELIVERED_FOR:
+    if restored_at is None or signed_at > restored_at + DELIVERED_FOR:
         return workflow
-    return replace(workflow, restored_at=from_milliseconds(row[0]))
+    return replace(workflow, restored_at=restored_at)
 
 
-def _compare(
-    transaction: Transaction,
-    known: Workflow,
-    told: Workflow,
-    *,
-    number: int,
-    told_at: datetime,
-) -> Recorded:
-    different = differences(known.facts, told.facts)
+def _compare(transaction: Transaction, wanted: _Beginning) -> Recorded:
+    number, told_at = wanted.number, wanted.told_at
+    row = lock_row(transaction, wanted.workflow.workflow_id)
+    if row is None:
+        raise Broken("a workflow that stood in the way of a new one is gone")
+    known = workflow_from(row)
+    different = differences(known.facts, wanted.workflow.facts)
     if not different:
         return Recorded(Receipt.DUPLICATE, number, known.workflow_id)
     detail = f"notification {number}: {sentence(different)}"
     ever_sent = transaction.execute(_EVER_SENT, (known.workflow_id,)).fetchone() is not None
     if conflict_holds(known, ever_sent=ever_sent):
-        wanted: dict[str, Value] = {
+        hold: dict[str, Value] = {
             "reason": HeldReason.CONFLICTING.value,
             "detail": detail,
             "at": to_milliseconds(told_at),
             "workflow_id": known.workflow_id,
         }
-        transaction.execute(_HOLD, wanted)
+        transaction.execute(_HOLD, hold)
     else:
         incident = Incident(IncidentKind.CONFLICTING_NOTIFICATION, told_at, detail)
         add_incident(transaction, known.workflow_id, incident)
     facts = {"notification": str(number), **different}
     entry = HistoryEntry(told_at, Actor.INTAKE, CONFLICTED, facts=facts)
-    add_history(transaction, known.workflow_id, entry)
+    add_history(transaction, [(known.workflow_id, entry)])
     return Recorded(Receipt.RECORDED, number, known.workflow_id, conflict=True)
 
 

@@ -1,5 +1,7 @@
 """What is written beside a workflow, and what guards may know about everything else."""
 
+from collections.abc import Sequence
+
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, Ledger
@@ -33,9 +35,11 @@ ORDER BY received_at, workflow_id LIMIT 1
 """
 
 
-def add_history(transaction: Transaction, workflow_id: WorkflowId, entry: HistoryEntry) -> None:
-    """Append one line of history."""
-    transaction.execute(_ADD_HISTORY, {"workflow_id": workflow_id, **history_values(entry)})
+def add_history(transaction: Transaction, lines: Sequence[tuple[WorkflowId, HistoryEntry]]) -> None:
+    """Append lines of history, in order."""
+    rows = [{"workflow_id": workflow_id, **history_values(entry)} for workflow_id, entry in lines]
+    if rows:
+        transaction.executemany(_ADD_HISTORY, rows)
 
 
 def add_incident(transaction: Transaction, workflow_id: WorkflowId, incident: Incident) -> None:

@@ -156,7 +156,7 @@ def _look_again(
         }
         transaction.execute(_LOOK, wanted)
         if row["look_at"] is None:
-            add_history(transaction, workflow_id, _asked(notice, named["number"]))
+            add_history(transaction, [(workflow_id, _asked(notice, named["number"]))])
     receipt = NoticeReceipt.RECORDED if is_news else NoticeReceipt.DUPLICATE
     return NoticeTaken(receipt, kept["number"], workflow_id, look_asked=True)
 

@@ -153,8 +153,7 @@ class Save:
             self._keep_release(transaction, release)
         for incident in self._change.incidents:
             add_incident(transaction, self._workflow_id, incident)
-        for entry in self._change.history:
-            add_history(transaction, self._workflow_id, entry)
+        add_history(transaction, [(self._workflow_id, entry) for entry in self._change.history])
 
     def _append(self, transaction: Transaction, key: AttemptKey, piece: Evidence) -> None:
         if append_evidence(transaction, key, [piece]) != self._workflow_id:
@@ -215,4 +214,4 @@ def want_hold(
         "at": to_milliseconds(entry.at),
     }
     transaction.execute(_WANT_HOLD, wanted)
-    add_history(transaction, workflow_id, entry)
+    add_history(transaction, [(workflow_id, entry)])

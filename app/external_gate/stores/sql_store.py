@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 from external_gate.domain.charge import Payer
@@ -37,6 +37,7 @@ from external_gate.stores.store_records import (
 )
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 Stage = Callable[[Transaction], Any]  # Any: each caller of `_write` knows its own result
 
 
@@ -59,7 +60,7 @@ class SqlStore(ABC):
 
     async def record(self, notification: NewNotification) -> Recorded:
         """Make a notification durable, with the workflow it begins."""
-        return await self._take_in(partial(sql_intake.record, notification=notification))
+        return await self._take_in_together(sql_intake.record, notification)
 
     async def begin(
         self, number: int, workflow: Workflow, *, entry: HistoryEntry | None = None
@@ -202,6 +203,17 @@ class SqlStore(ABC):
     async def _take_in(self, stage: Callable[[Transaction], Result]) -> Result:
         """Write what somebody outside waits for to be acknowledged."""
         return await self._write(stage)
+
+    async def _take_in_together(
+        self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
+    ) -> Result:
+        """The same, for what can be written for many at once; each is written alone if it fails."""
+
+        @wraps(together)
+        def alone(transaction: Transaction) -> Result:
+            return together(transaction, [item])[0]
+
+        return await self._take_in(alone)
 
     @abstractmethod
     async def _read(self, question: Callable[[Transaction], Result]) -> Result:

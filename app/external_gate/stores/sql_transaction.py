@@ -5,7 +5,7 @@ PostgreSQL alone: the row locks that SQLite does not need, because it has one wr
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from external_gate.stores.rows import Row, Value
 
@@ -48,6 +48,26 @@ class Transaction(Protocol):
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Rows:
         """Run one statement for every set of parameters."""
         ...
+
+
+@runtime_checkable
+class Pipelined(Protocol):
+    """A transaction that asks for many rows in one round trip to its server."""
+
+    def first_of_each(self, sql: str, parameters: Sequence[Parameters], /) -> list[Any]:
+        """Run one statement for every set; give the first row of each, None where there is none."""
+        ...
+
+
+def first_of_each(
+    transaction: Transaction, sql: str, parameters: Sequence[Parameters]
+) -> list[Any]:
+    """Run one statement for every set; give the first row of each, None where there is none."""
+    if isinstance(transaction, Pipelined):
+        return transaction.first_of_each(sql, parameters)
+    # All rows are fetched, or the statement would stay open.
+    found = [transaction.execute(sql, one).fetchall() for one in parameters]
+    return [rows[0] if rows else None for rows in found]
 
 
 def select(transaction: Transaction, sql: str, parameters: Parameters = ()) -> list[Row]:

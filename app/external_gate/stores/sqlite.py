@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +32,7 @@ from external_gate.stores.sqlite_session import SqliteSession
 from external_gate.stores.writer import OnCommit, Writer
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 BUSY_TIMEOUT = timedelta(seconds=5)
 """For another process's lock: commands write beside the service, each for milliseconds."""
@@ -104,6 +105,13 @@ class SqliteStore(SqlStore):
         if self._open is None:
             raise Unavailable(f"the store {self._path} is not open")
         return await self._open[1].run(stage, first=first)
+
+    async def _take_in_together(
+        self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
+    ) -> Result:
+        if self._open is None:
+            raise Unavailable(f"the store {self._path} is not open")
+        return await self._open[1].run_together(together, item)
 
     async def _read(self, question: Callable[[Transaction], Result]) -> Result:
         if self._open is None:

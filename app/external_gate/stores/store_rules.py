@@ -23,7 +23,7 @@ this time per workflow, and a customer who has just paid waits no longer."""
 _NEVER_SENT = frozenset({State.RECEIVED, State.READY})
 
 
-def beginning(workflow: Workflow, *, number: int, notification_id: str) -> HistoryEntry:
+def beginning(workflow: Workflow, number: int, notification_id: str) -> HistoryEntry:
     """Give the first line of a workflow's history."""
     return HistoryEntry(
         at=workflow.updated_at,

@@ -5,7 +5,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,7 +14,9 @@ from external_gate.stores.session import Session
 from external_gate.stores.sql_transaction import Transaction
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 Stage = Callable[[Transaction], Any]  # Any: each caller of `run` knows its own result
+Together = Callable[[Transaction, Sequence[Any]], Sequence[Any]]  # Any: items and results of a kind
 
 OnCommit = Callable[[int, float], None]
 """Hears, in the writer's thread, how many jobs a commit held and how many seconds it took."""
@@ -26,11 +28,17 @@ MOST_TRIES = 4
 """Of a job that stood in somebody's way, as in a deadlock: then its caller hears of it."""
 
 
+_CLOSED = "the store is closed: start the service again"
+
+
 @dataclass(slots=True)
 class _Job:
     first: Stage | None
     stage: Stage
     done: "asyncio.Future[Any]"  # Any: as above
+    together: Together | None = None
+    """What runs it at once with all others of its kind."""
+    item: object = None
     tries: int = 0
 
 
@@ -72,11 +80,30 @@ class Writer:
         must bear that. Raises what the stage raised, translated.
         """
         if self._stopping:
-            raise Unavailable("the store is closed: start the service again")
-        job = _Job(first, stage, self._loop.create_future())
+            raise Unavailable(_CLOSED)
+        job = _Job(first, stage, self._promise())
         self._waiting.put(job)
         result: Result = await job.done
         return result
+
+    async def run_together(
+        self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
+    ) -> Result:
+        """Run what can be run for many items at once: for all that have gathered in one commit.
+
+        `together` gives a result for every item, in order. When it raises, it is undone and each
+        item is run alone, so that one cannot spoil another. Otherwise as `run`.
+        """
+        if self._stopping:
+            raise Unavailable(_CLOSED)
+        job = _Job(None, lambda transaction: together(transaction, [item])[0], self._promise())
+        job.together, job.item = together, item
+        self._waiting.put(job)
+        result: Result = await job.done
+        return result
+
+    def _promise(self) -> "asyncio.Future[Any]":  # Any: as above
+        return self._loop.create_future()
 
     def stop(self) -> None:
         """Finish what was submitted, then end. Blocks until then; repeatable."""
@@ -127,7 +154,7 @@ class Writer:
         error: Exception
         try:
             began = time.monotonic()
-            ran = [self._run(job) for job in jobs]
+            ran = self._run_all(jobs)
             self._session.commit()
             if self._on_commit is not None:
                 self._on_commit(len(jobs), time.monotonic() - began)
@@ -143,6 +170,34 @@ class Writer:
 
     def _failed(self, jobs: list[_Job], error: Exception) -> list[_Outcome]:
         return [_Outcome(job, error=self._session.translate(error)) for job in jobs]
+
+    def _run_all(self, jobs: list[_Job]) -> list[_Outcome | None]:
+        crowds: dict[Together, list[_Job]] = {}
+        for job in jobs:
+            if job.together is not None:
+                crowds.setdefault(job.together, []).append(job)
+        ran = {
+            id(outcome.job): outcome
+            for together, crowd in crowds.items()
+            if len(crowd) > 1
+            for outcome in self._run_crowd(together, crowd)
+        }
+        return [ran[id(job)] if id(job) in ran else self._run(job) for job in jobs]
+
+    def _run_crowd(self, together: Together, crowd: list[_Job]) -> list[_Outcome]:
+        """Run many jobs at once; gives nothing when that failed, so that each is run alone."""
+        transaction = self._session.transaction
+        transaction.execute("SAVEPOINT crowd")
+        try:
+            results = together(transaction, [job.item for job in crowd])
+            transaction.execute("RELEASE crowd")
+        except Exception as error:  # as in `_run`, which says what it means for each of them
+            if not self._session.stands:
+                raise _TransactionLost(error) from error
+            transaction.execute("ROLLBACK TO crowd")
+            transaction.execute("RELEASE crowd")
+            return []
+        return [_Outcome(job, result) for job, result in zip(crowd, results, strict=True)]
 
     def _run(self, job: _Job) -> _Outcome | None:
         """Run one job; None when it is undone and to be run again."""
