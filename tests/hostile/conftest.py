@@ -199,11 +199,14 @@ class Siege:
 
 
 @contextlib.contextmanager
-def besieged(folder: Path, *, open_files: int | None = None) -> Iterator[Siege]:
-    """Give a running service that may open so many files."""
+def besieged(
+    folder: Path, *, parser: str = "auto", open_files: int | None = None
+) -> Iterator[Siege]:
+    """Give a running service that reads with one of the parsers and may open so many files."""
+    keys = f'{KEYS.strip()}\nhttp_parser = "{parser}"'
     with players(folder) as cast:
         cast.write_config()
-        cast.config.write_text(cast.config.read_text().replace("[server]", KEYS.strip()))
+        cast.config.write_text(cast.config.read_text().replace("[server]", keys))
         if open_files is None:
             cast.start_service()
         else:
@@ -219,10 +222,12 @@ def besieged(folder: Path, *, open_files: int | None = None) -> Iterator[Siege]:
         siege.end()
 
 
-@pytest.fixture(scope="module")
-def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
+@pytest.fixture(scope="module", params=["httptools", "h11"])
+def fortress(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Siege]:
     """Give a running service; one for a whole file, as it must outlive every attack."""
-    with besieged(tmp_path_factory.mktemp("fortress")) as siege:
+    with besieged(tmp_path_factory.mktemp("fortress"), parser=request.param) as siege:
         yield siege
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from starlette.types import Message
 from structlog.testing import capture_logs
 
@@ -91,7 +91,7 @@ class HeardNotices(LoggingNoticeObserver):
 class Served:
     """The application, and what became of the last request."""
 
-    app: Starlette
+    app: ASGIApp
     store: SqliteStore
     heard: Heard
     notices: HeardNotices

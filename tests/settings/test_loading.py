@@ -67,6 +67,7 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
         "payers.url": "http://127.0.0.1:1",
         "notices.url": "http://127.0.0.1:1",
         "routing.default": "main",
+        "server.http_parser": "h11",
         "log.level": "debug",
         "log.format": "console",
         "guards.currencies": '["USD"]',

@@ -18,7 +18,14 @@ from external_gate.domain.outcome import Declined, NotFound, Succeeded
 from external_gate.domain.workflow import State
 from external_gate.gateways.gateway import GatewayNotice
 from external_gate.stores.store_records import Dossier
-from tests.contracts.store_samples import PRICE, W1, attempt, change, charging, key_of
+from external_gate.testkit.store_checks.store_samples import (
+    PRICE,
+    W1,
+    attempt,
+    change,
+    charging,
+    key_of,
+)
 from tests.web.conftest import HOST_SECRET, Served
 
 TAKEN = Succeeded("ch_1", PRICE)

@@ -2,8 +2,12 @@
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from external_gate.web.farewell import Farewell
+from external_gate.web.front_door import METRONOME_PATH, FrontDoor
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health
 from external_gate.web.problems import from_exception
@@ -12,11 +16,11 @@ from external_gate.web.webhooks import MetronomeWebhook
 
 def create_app(
     webhook: MetronomeWebhook, gateway_webhook: GatewayWebhook, health: Health
-) -> Starlette:
+) -> ASGIApp:
     """Put the faces together; nothing here opens or starts anything."""
     app = Starlette(
         routes=[
-            Route("/webhooks/metronome", webhook.receive, methods=["POST"]),
+            Route(METRONOME_PATH, webhook, methods=["POST"]),
             Route("/webhooks/gateways/{name}", gateway_webhook.receive, methods=["POST"]),
             Route("/livez", health.livez, methods=["GET"]),
             Route("/readyz", health.readyz, methods=["GET"]),
@@ -26,4 +30,5 @@ def create_app(
     )
     # A path with a slash too many is another one: 404, not a redirect to wherever `Host` says.
     app.router.redirect_slashes = False
-    return app
+    busy = ServerErrorMiddleware(webhook, handler=from_exception)
+    return Farewell(FrontDoor(busy, app), health.readiness)

@@ -48,7 +48,9 @@ class GatewayWebhook:
         name = request.path_params["name"]
         try:
             body = await read_body(
-                request, limit_bytes=self._limit_bytes, timeout_seconds=self._timeout_seconds
+                request.receive,
+                limit_bytes=self._limit_bytes,
+                timeout_seconds=self._timeout_seconds,
             )
         except BodyTooLarge as error:
             self._receiver.turned_away(name, "body_too_large")

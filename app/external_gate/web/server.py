@@ -5,6 +5,7 @@ read; see `open_connections`.
 """
 
 import asyncio
+import importlib.util
 import resource
 import socket
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ from starlette.types import ASGIApp
 
 from external_gate.domain.errors import Broken
 from external_gate.observe import events
-from external_gate.settings.model import ServerSettings
+from external_gate.settings.model import HttpParser, ServerSettings
 from external_gate.web.open_connections import OpenConnections
-from external_gate.web.wary_protocol import WaryProtocol
+from external_gate.web.wary_h11 import WaryH11Protocol
 
 LARGEST_HEADERS_BYTES = 32 * 1024
 """More than any sender of ours needs; uvicorn would take twice as much."""
@@ -90,7 +91,7 @@ def make_server(app: ASGIApp, knobs: ServerSettings | None = None) -> DrainingSe
         log_config=None,
         access_log=False,  # one line per step is enough, and the access log costs a third of them
         lifespan="off",
-        http=WaryProtocol,
+        http=_parser(knobs.http_parser),
         ws="none",
         backlog=ACCEPTED_AT_ONCE,
         server_header=False,
@@ -101,6 +102,19 @@ def make_server(app: ASGIApp, knobs: ServerSettings | None = None) -> DrainingSe
         most=fitting(knobs.max_connections), patience_seconds=knobs.header_timeout_seconds
     )
     return DrainingServer(config, connections)
+
+
+def _parser(wanted: HttpParser) -> type[asyncio.Protocol]:
+    if wanted == "h11" or (wanted == "auto" and importlib.util.find_spec("httptools") is None):
+        return WaryH11Protocol
+    try:
+        from external_gate.web.wary_httptools import WaryHttpToolsProtocol  # noqa: PLC0415
+    except ImportError as error:
+        raise Broken(
+            "server.http_parser is httptools, which is not installed: "
+            "pip install 'external-gate[fast]'"
+        ) from error
+    return WaryHttpToolsProtocol
 
 
 def fitting(most_connections: int) -> int:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
 from external_gate.domain.errors import Unavailable
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import SignatureRefused
+from external_gate.stores.store_records import Receipt
 from external_gate.web.bodies import BodyTooLarge, BodyTooSlow, read_body
 from external_gate.web.problems import problem
 
@@ -35,13 +36,22 @@ class MetronomeWebhook:
         self._limit_bytes = body_limit_bytes
         self._timeout_seconds = body_timeout_seconds
 
-    async def receive(self, request: Request) -> Response:
-        """Answer one delivery."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one delivery, as an application of its own: nothing between it and the server."""
+        answer = await self._answer(scope, receive)
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
+            return
+        head, body = _TOLD[answer]
+        await send(head)
+        await send(body)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Receipt | Response:
         try:
             body = await read_body(
-                request, limit_bytes=self._limit_bytes, timeout_seconds=self._timeout_seconds
+                receive, limit_bytes=self._limit_bytes, timeout_seconds=self._timeout_seconds
             )
-            recorded = await self._receiver.receive(request.headers, body)
+            recorded = await self._receiver.receive(_headers(scope), body)
         except BodyTooLarge as error:
             self._receiver.turned_away("body_too_large")
             return problem(413, str(error), headers={"Connection": "close"})
@@ -54,4 +64,22 @@ class MetronomeWebhook:
             self._receiver.turned_away("not_durable")
             return problem(503, str(error), headers={"Retry-After": RETRY_AFTER_SECONDS})
         self._wake()
-        return JSONResponse({"result": recorded.receipt})
+        return recorded.receipt
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Give the headers by their lower-case names; of several with one name the first."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in reversed(scope["headers"])
+    }
+
+
+def _told(receipt: Receipt) -> tuple[Message, Message]:
+    """Give the messages that answer 200, written once."""
+    response = JSONResponse({"result": receipt})
+    head = {"type": "http.response.start", "status": 200, "headers": response.raw_headers}
+    return head, {"type": "http.response.body", "body": response.body}
+
+
+_TOLD = {receipt: _told(receipt) for receipt in Receipt}
