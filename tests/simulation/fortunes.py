@@ -113,6 +113,7 @@ class Fortunes:
         """A decline that was final takes money after all: only an incident can follow."""
         if one.place is Place.DECLINED:
             self._truth.fates[one.workflow_id].gateway_broke_its_word = True
+            one.against_its_word = True
             self._timeline.tell(self.name, "breaks its word about {}", one.charge_id)
             self._turn(one)
 

@@ -56,6 +56,8 @@ class Try:
     """When its request left our machine."""
     place: Place = Place.PROCESSING
     soft: bool = False
+    against_its_word: bool = False
+    """Whether it took money although its gateway had called it declined for good."""
     needs_customer: bool = False
     visible_at: float = 0.0
 
@@ -183,7 +185,8 @@ class Truth:
         keeps = fate.keeps_money()
         about = f"`failed` of {fate.workflow_id}, money taken"
         self.must("P4", not keeps or by_person, about, harm=Harm.FAILED_WITH_MONEY)
-        given_back = bool(fate.took_money()) and not keeps
+        # What a gateway takes against its word nobody could know of: an incident will follow.
+        given_back = bool(fate.took_money()) and all(one.against_its_word for one in keeps)
         turned = Verdict.PAID in fate.verdicts
         forgotten = self.forgotten_verdicts and bool(fate.persons)
         self.must(
