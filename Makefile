@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaign fuzz check format states lock build clean
+.PHONY: help setup demo test campaign fuzz bench check format states lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ fuzz: $(READY) ## look for hostile inputs with coverage as a guide, on Linux: MI
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-fuzz.lock
 	$(BIN)/python -m tests.hostile_input.fuzz --all --minutes $(or $(MINUTES),30)
 
+bench: $(READY) ## measure against baselines, on Linux; for a look: QUICK=1, ROWS=1,2, REPORT=page.md, JSON=file
+	@$(BIN)/python -c 'import dbos, procrastinate' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-bench.lock
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(REPORT),--report $(REPORT)) $(if $(JSON),--json $(JSON)) $(BENCH)
+
 check: $(READY) ## lint, format, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,8 +56,9 @@ states: $(READY) ## draw docs/states.md from the code
 
 lock: ## resolve the lock files anew (needs uv)
 	uv lock --upgrade
-	uv export --quiet --all-groups --no-group fuzz --no-emit-project --no-header --format requirements-txt --output-file requirements-dev.lock
+	uv export --quiet --all-groups --no-group fuzz --no-group bench --no-emit-project --no-header --format requirements-txt --output-file requirements-dev.lock
 	uv export --quiet --only-group fuzz --no-emit-project --no-header --format requirements-txt --output-file requirements-fuzz.lock
+	uv export --quiet --only-group bench --no-emit-project --no-header --format requirements-txt --output-file requirements-bench.lock
 	uv export --quiet --no-dev --all-extras --no-emit-project --no-header --format requirements-txt --output-file requirements.lock
 	rm -f uv.lock
 

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ OPTIONS = {
     "deadlock_timeout": "50ms",
     "log_min_messages": "fatal",
 }
+
+DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
+"""What benchmarks have instead: there flushing is what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,10 @@ def found_binaries() -> Path | None:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
     """Give a server: the one that is named, or a fresh one. Without either the tests are skipped.
 
-    In CI they fail instead: there it must be there.
+    In CI they fail instead: there it must be there. A fresh one that is `durable` flushes commits.
     """
     if url := os.environ.get(URL_VARIABLE):
         yield Cluster(url)
@@ -90,7 +93,7 @@ def running_cluster() -> Iterator[Cluster]:
     user = _somebody(folder)
     cluster = Cluster(f"postgresql://gate@/postgres?host={folder}", folder, binaries, user)
     try:
-        _make(cluster)
+        _make(cluster, OPTIONS | DURABLE if durable else OPTIONS)
         cluster.start()
         try:
             yield cluster
@@ -110,12 +113,12 @@ def fresh_namespace(cluster: Cluster) -> Iterator[str]:
         connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE".encode())
 
 
-def _make(cluster: Cluster) -> None:
+def _make(cluster: Cluster, options: Mapping[str, str]) -> None:
     assert cluster.folder is not None
     files = cluster.folder / "files"
     initdb = cluster.binaries / "initdb"
     _run(initdb, "-D", files, "-U", "gate", "-E", "UTF8", "-N", "-A", "trust", user=cluster.user)
-    lines = [f"{name} = {value}" for name, value in OPTIONS.items()]
+    lines = [f"{name} = {value}" for name, value in options.items()]
     lines.append(f"unix_socket_directories = '{cluster.folder}'\n")
     with (files / "postgresql.conf").open("a") as configuration:
         configuration.write("\n".join(lines))

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 from structlog.testing import capture_logs
 
 from external_gate.domain.workflow import HeldReason

@@ -1,0 +1,1 @@
+"""The load generator: a process that sends signed notifications and waits for answers."""

@@ -1,0 +1,45 @@
+"""A PostgreSQL server for one run, as careful as in production, with a database per contender."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from bench.faults import Unmeasured
+from tests.throwaway_postgres import Cluster, found_binaries, running_cluster
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """A running PostgreSQL server."""
+
+    cluster: Cluster
+    version: str
+
+    def fresh(self, name: str) -> str:
+        """Make an empty database; gives its address."""
+        with self.cluster.connect() as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return urlunsplit(urlsplit(self.cluster.url)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def running_database() -> Iterator[DatabaseServer]:
+    """Start PostgreSQL. Raises `Unmeasured` without its binaries, or when it is not durable."""
+    if found_binaries() is None:
+        raise Unmeasured("PostgreSQL is not installed")
+    with running_cluster(durable=True) as cluster:
+        with cluster.connect() as connection:
+            settings = [
+                _shown(connection.execute(f"SHOW {name}".encode()).fetchone())
+                for name in ("fsync", "synchronous_commit", "server_version")
+            ]
+        if settings[:2] != ["on", "on"]:
+            raise Unmeasured(
+                "PostgreSQL does not flush its commits; set fsync and synchronous_commit"
+            )
+        yield DatabaseServer(cluster, settings[2])
+
+
+def _shown(row: tuple[object, ...] | None) -> str:
+    return str(row[0]) if row else ""

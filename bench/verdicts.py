@@ -1,0 +1,87 @@
+"""Whether a target is met, and whether the run can tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.samples import Range, range_of
+
+GROSS = 3.0
+"""A figure that misses its target by this factor is no noise."""
+
+
+class Verdict(StrEnum):
+    """What a comparison says about its target."""
+
+    MET = "met"
+    MISSED = "missed"
+    NOT_RESOLVED = "not resolved"
+    NO_TARGET = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound that a figure must keep."""
+
+    bound: float
+    is_floor: bool
+
+    def holds_for(self, value: float) -> bool:
+        """Tell whether a value keeps the bound; the bound itself does."""
+        return value >= self.bound if self.is_floor else value <= self.bound
+
+    def is_grossly_missed_by(self, value: float) -> bool:
+        """Tell whether a value misses the bound by more than any noise; a bound of 0 has none."""
+        if self.bound == 0:
+            return False
+        slack = value * GROSS if self.is_floor else value / GROSS
+        return not self.holds_for(slack)
+
+
+def at_least(bound: float) -> Target:
+    """Give a floor."""
+    return Target(bound, is_floor=True)
+
+
+def at_most(bound: float) -> Target:
+    """Give a ceiling."""
+    return Target(bound, is_floor=False)
+
+
+def spread(same: Sequence[float]) -> float:
+    """Give the factor, 1 or more, by which a server differed at most from itself."""
+    return max((max(ratio, 1 / ratio) for ratio in same), default=1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the table: a figure per round, and what it must reach."""
+
+    measured: str
+    against: str
+    unit: str
+    """`×` for ratios; else the unit of an absolute figure."""
+    rounds: tuple[float, ...]
+    target: Target | None
+    same: tuple[float, ...] = ()
+    """The A/A pair: the ratio of a server to itself in the same rounds. Empty for exact counts."""
+
+    @property
+    def range(self) -> Range:
+        """Median, least and greatest over the rounds."""
+        return range_of(self.rounds)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the median says, unless the target lies within the A/A spread around it."""
+        if self.target is None:
+            return Verdict.NO_TARGET
+        median, factor = self.range.median, spread(self.same)
+        if median / factor < self.target.bound < median * factor:
+            return Verdict.NOT_RESOLVED
+        return Verdict.MET if self.target.holds_for(median) else Verdict.MISSED
+
+    @property
+    def is_gross_loss(self) -> bool:
+        """Tell whether the median misses its target by more than any noise."""
+        return self.target is not None and self.target.is_grossly_missed_by(self.range.median)

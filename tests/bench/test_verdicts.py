@@ -1,0 +1,59 @@
+"""What a run may say about a target."""
+
+import pytest
+
+from bench.verdicts import Finding, Target, Verdict, at_least, at_most, spread
+
+
+def finding(
+    *rounds: float, target: Target | None, same: tuple[float, ...] = (0.9, 1.0, 1.1)
+) -> Finding:
+    return Finding(
+        measured="speed", against="another", unit="×", rounds=rounds, target=target, same=same
+    )
+
+
+@pytest.mark.parametrize(
+    ("rounds", "target", "verdict"),
+    [
+        ((1.2, 1.3, 1.4), at_least(1.0), Verdict.MET),
+        ((0.6, 0.7, 0.8), at_least(1.0), Verdict.MISSED),
+        ((1.0, 1.05, 1.1), at_least(1.0), Verdict.NOT_RESOLVED),
+        ((0.9, 0.95, 1.0), at_least(1.0), Verdict.NOT_RESOLVED),
+        ((1.0, 1.1, 1.2), at_most(1.5), Verdict.MET),
+        ((1.8, 1.9, 2.0), at_most(1.5), Verdict.MISSED),
+        ((1.4, 1.45, 1.9), at_most(1.5), Verdict.NOT_RESOLVED),
+        ((1.0, 2.0, 3.0), None, Verdict.NO_TARGET),
+    ],
+)
+def test_the_median_decides_unless_the_target_lies_within_the_spread(
+    rounds: tuple[float, ...], target: Target | None, verdict: Verdict
+) -> None:
+    assert finding(*rounds, target=target).verdict is verdict
+
+
+def test_one_wild_round_of_the_pair_leaves_nothing_resolved() -> None:
+    calm = finding(0.8, 0.8, 0.8, target=at_least(1.0), same=(1.0, 1.05, 0.95))
+    wild = finding(0.8, 0.8, 0.8, target=at_least(1.0), same=(1.0, 1.05, 0.5))
+
+    assert calm.verdict is Verdict.MISSED
+    assert wild.verdict is Verdict.NOT_RESOLVED
+
+
+def test_the_spread_counts_slower_like_faster() -> None:
+    assert spread((1.0, 0.5)) == spread((1.0, 2.0)) == 2.0
+    assert spread(()) == 1.0
+
+
+def test_exact_counts_need_no_pair() -> None:
+    assert finding(0.0, target=at_most(0), same=()).verdict is Verdict.MET
+    assert finding(1.0, target=at_most(0), same=()).verdict is Verdict.MISSED
+
+
+def test_a_gross_loss_is_threefold() -> None:
+    assert finding(0.3, target=at_least(1.0)).is_gross_loss
+    assert not finding(0.4, target=at_least(1.0)).is_gross_loss
+    assert finding(2.5, target=at_most(0.8)).is_gross_loss
+    assert not finding(2.3, target=at_most(0.8)).is_gross_loss
+    assert not finding(9.0, target=at_most(0)).is_gross_loss  # nothing is three times nothing
+    assert not finding(9.0, target=None).is_gross_loss
