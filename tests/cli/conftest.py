@@ -25,6 +25,7 @@ from external_gate.web.health import Health, Readiness
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
 from tests.engine.world import EVERY_ANSWER, World, open_world
+from tests.outbound.conftest import certificate, server_tls  # noqa: F401 - fixtures
 
 Found = TypeVar("Found")
 

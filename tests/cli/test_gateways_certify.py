@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import queue
+import ssl
 import subprocess
 import sys
 import threading
@@ -74,12 +75,12 @@ class ShortLivedShop(Shop):
 
 
 @contextmanager
-def hosting(shop: Shop) -> Iterator[str]:
+def hosting(shop: Shop, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Run a host in a thread of its own, until it ends or nobody needs it; gives its address."""
     started: queue.Queue[tuple[str, asyncio.AbstractEventLoop]] = queue.Queue()
 
     async def serve() -> None:
-        server = FakeServer(shop.respond)
+        server = FakeServer(shop.respond, tls=tls)
         started.put((await server.start(), asyncio.get_running_loop()))
         await shop.ended.wait()
         await server.stop()
@@ -158,7 +159,8 @@ def test_own_scenarios_come_along(tmp_path: Path) -> None:
         (["http", "--report", "report.pdf"], "the ending must be one of .md, .json, .txt"),
         (["http", "--report", "no-such-folder/report.md"], "is not there"),
         (["http", "--scenarios", "no-such-folder"], "does not exist"),
-        (["--url", "https://127.0.0.1/charges"], "run the host without TLS"),
+        (["--url", "ftp://127.0.0.1/charges"], "is no http or https address"),
+        (["--url", "https://127.0.0.1/charges", "--ca", "no-such-file"], "does not exist"),
         (["--url", "127.0.0.1:8099/charges"], "is no address"),
         (["--url", "http://[::1/charges"], "is no address"),
         (["--url", "http://127.0.0.1:9/", "--payer", "pm_ok"], "write SITUATION=METHOD"),
@@ -178,6 +180,21 @@ def test_wrong_use_ends_with_2_and_charges_nobody(arguments: list[str], sentence
 
 
 # Hosts ------------------------------------------------------------------------------------------
+
+
+def test_good_host_with_tls_is_certified_with_its_authority(
+    certificate: Path, server_tls: ssl.SSLContext
+) -> None:
+    with hosting(Shop(), tls=server_tls) as address:
+        books = f"{address}/_books"
+        unknown = run(*at(address, *QUICK, "--books-url", books))
+        result = run(*at(address, *QUICK, "--books-url", books, "--ca", str(certificate)))
+
+    assert unknown.exit_code == 2, unknown.output
+    assert "--ca FILE" in unknown.stderr
+    assert result.exit_code == 0, result.output
+    assert f"the host at {address}" in result.stdout
+    assert address.startswith("https://")
 
 
 def test_good_host_is_certified(tmp_path: Path) -> None:

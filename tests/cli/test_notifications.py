@@ -13,8 +13,8 @@ from external_gate.domain.outcome import Declined, Outcome
 from external_gate.domain.workflow import State
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import NewNotice, NewNotification, WorkflowFilter
+from external_gate.testkit.store_checks.store_samples import charging, key_of
 from tests.cli.conftest import Home
-from tests.contracts.store_samples import charging, key_of
 from tests.engine.world import START
 
 SAMPLE = Path(__file__).parent.parent / "samples/metronome/payment_gate.external_initiate.json"

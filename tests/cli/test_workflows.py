@@ -12,8 +12,8 @@ from external_gate.domain.outcome import Pending
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import NewNotice
+from external_gate.testkit.store_checks.store_samples import begun
 from tests.cli.conftest import Home
-from tests.contracts.store_samples import begun
 from tests.engine.world import START, World
 
 

@@ -11,7 +11,7 @@ from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.advice import offered, what_next
 from external_gate.engine.operations import Operations, Person
 from external_gate.guards.rules import GuardRules
-from tests.contracts.store_samples import received
+from external_gate.testkit.store_checks.store_samples import received
 from tests.engine.conftest import MakeWorld
 from tests.engine.hostile_hands import late_success, tell
 from tests.engine.world import World

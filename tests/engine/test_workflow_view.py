@@ -30,7 +30,7 @@ from external_gate.engine.workflow_view import (
     workflow_view,
 )
 from external_gate.stores.store_records import Dossier
-from tests.contracts.store_samples import NOW, W1, attempt, evidence, received
+from external_gate.testkit.store_checks.store_samples import NOW, W1, attempt, evidence, received
 from tests.engine.world import World
 
 ANSWERS: list[tuple[Answer, dict[str, Any]]] = [

@@ -18,7 +18,7 @@ from external_gate.intake.gateway_notices import (
 )
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import NewNotice, NoticeTaken
-from tests.contracts.store_samples import charging, key_of
+from external_gate.testkit.store_checks.store_samples import charging, key_of
 from tests.engine.world import EVERY_ANSWER, START, BookkeepingGateway, HandClock
 
 NOTIFIES = replace(EVERY_ANSWER, notifies=True)

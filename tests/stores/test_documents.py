@@ -8,7 +8,7 @@ import pytest
 from external_gate.domain.errors import Broken
 from external_gate.domain.outcome import Answer, Pending
 from external_gate.stores.documents import answer_from_json, answer_to_json
-from tests.contracts.store_attempt_contract import ANSWERS
+from external_gate.testkit.store_checks.attempt_checks import ANSWERS
 
 
 def test_contract_tries_every_kind_of_answer() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from external_gate.domain.errors import Broken
 from external_gate.stores.sqlite import SqliteStore
-from tests.contracts.store_samples import W1, W2, begun
+from external_gate.testkit.store_checks.store_samples import W1, W2, begun
 from tests.stores.conftest import another_process, line_of, opened
 
 SERVE = """

@@ -13,7 +13,14 @@ from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress, address_of
 from external_gate.stores.postgres_session import PostgresSession
 from external_gate.stores.store_records import Recorded
-from tests.contracts.store_samples import W1, begun, claimed, later, received, told
+from external_gate.testkit.store_checks.store_samples import (
+    W1,
+    begun,
+    claimed,
+    later,
+    received,
+    told,
+)
 from tests.stores.conftest import SHORT, opened_postgres
 from tests.tallies import count
 from tests.throwaway_postgres import Cluster

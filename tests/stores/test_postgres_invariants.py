@@ -9,8 +9,16 @@ from external_gate.domain.ledger import Incident, IncidentKind
 from external_gate.domain.workflow import State
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.store_records import NewNotice
-from tests.contracts.store_forbidden import FORBIDDEN, NEXT_ATTEMPT
-from tests.contracts.store_samples import NOW, W1, W2, change, charging, key_of, paid
+from external_gate.testkit.store_checks.forbidden_rows import FORBIDDEN, NEXT_ATTEMPT
+from external_gate.testkit.store_checks.store_samples import (
+    NOW,
+    W1,
+    W2,
+    change,
+    charging,
+    key_of,
+    paid,
+)
 from tests.stores.conftest import opened_postgres
 from tests.throwaway_postgres import Cluster
 

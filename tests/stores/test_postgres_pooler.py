@@ -16,7 +16,15 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import State
 from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress, address_of
-from tests.contracts.store_samples import LEASE, NOW, SUCCESS, change, charging, key_of, later
+from external_gate.testkit.store_checks.store_samples import (
+    LEASE,
+    NOW,
+    SUCCESS,
+    change,
+    charging,
+    key_of,
+    later,
+)
 from tests.throwaway_postgres import Cluster, fresh_namespace
 
 POOL_SIZE = 3

@@ -26,7 +26,7 @@ from external_gate.stores.store_records import (
     UnreadEvidence,
 )
 from external_gate.stores.store_rules import RESTORED
-from tests.contracts.store_samples import (
+from external_gate.testkit.store_checks.store_samples import (
     LEASE,
     NOW,
     SUCCESS,

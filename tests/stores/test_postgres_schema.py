@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
@@ -14,7 +13,7 @@ from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress, address_of
 from external_gate.stores.postgres_schema import migrate
 from external_gate.stores.schema import Migration, shipped
-from tests.contracts.store_samples import W1, W2, begun, change, claimed, paid
+from external_gate.testkit.store_checks.store_samples import W1, W2, begun, change, claimed, paid
 from tests.stores.conftest import another_process, line_of, opened_postgres, tell
 from tests.throwaway_postgres import Cluster
 
@@ -35,8 +34,7 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.stores import schema
 from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import address_of
-sys.path.insert(0, sys.argv[4])
-from tests.contracts.store_samples import begun
+from external_gate.testkit.store_checks.store_samples import begun
 
 async def main():
     store = PostgresStore(address_of(sys.argv[1], namespace=sys.argv[2]))
@@ -49,7 +47,6 @@ async def main():
 
 asyncio.run(main())
 """
-REPOSITORY = Path(__file__).parents[2]
 
 
 def test_both_databases_have_the_same_migrations() -> None:
@@ -147,7 +144,7 @@ async def test_processes_that_start_at_once_do_not_collide(
     with ExitStack() as running:
         starters = [
             running.enter_context(
-                another_process(OPEN_AND_RECORD, postgres.url, address.namespace, name, REPOSITORY)
+                another_process(OPEN_AND_RECORD, postgres.url, address.namespace, name)
             )
             for name in names
         ]

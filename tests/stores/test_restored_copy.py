@@ -8,7 +8,7 @@ import pytest
 
 from external_gate.domain.errors import Unavailable
 from external_gate.stores.sqlite import SqliteStore
-from tests.contracts.store_samples import W1, W2, begun, later
+from external_gate.testkit.store_checks.store_samples import W1, W2, begun, later
 from tests.stores.conftest import opened, write_bytes
 
 

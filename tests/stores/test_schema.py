@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from external_gate.domain.errors import Broken
 from external_gate.stores.schema import Migration, migrate, shipped
 from external_gate.stores.sqlite import SqliteStore
-from tests.contracts.store_samples import W1, begun
+from external_gate.testkit.store_checks.store_samples import W1, begun
 from tests.stores.conftest import another_process, by_hand, line_of, opened, tell
 
 FIRST = Migration(1, "0001_first", "CREATE TABLE a (x); INSERT INTO a VALUES (1);")
@@ -21,8 +21,7 @@ import asyncio, sys
 from pathlib import Path
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.stores.sqlite import SqliteStore
-sys.path.insert(0, sys.argv[3])
-from tests.contracts.store_samples import begun
+from external_gate.testkit.store_checks.store_samples import begun
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]))
@@ -35,7 +34,6 @@ async def main():
 
 asyncio.run(main())
 """
-REPOSITORY = Path(__file__).parents[2]
 
 
 def _database(path: Path) -> Database:
@@ -101,8 +99,7 @@ async def test_processes_that_start_at_once_do_not_collide(path: Path) -> None:
     names = [f"w-{number}" for number in range(4)]
     with ExitStack() as running:
         starters = [
-            running.enter_context(another_process(OPEN_AND_RECORD, path, name, REPOSITORY))
-            for name in names
+            running.enter_context(another_process(OPEN_AND_RECORD, path, name)) for name in names
         ]
         assert [line_of(process) for process in starters] == ["ready"] * 4
         for process in starters:

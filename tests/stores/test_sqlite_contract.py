@@ -1,21 +1,20 @@
-"""The store on SQLite keeps the contract of every store."""
+"""The store on SQLite keeps the contract of every store: our own kit certifies it."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Store
-from tests.contracts.store_contract import StoreContract
+from external_gate.testkit import StoreCheck, StoreRig
+from tests.stores.store_rigs import SqliteRig
+from tests.tallies import count
 
 
-class TestSqliteStore(StoreContract):
-    """One fresh file per test."""
+@pytest.fixture
+def store_rig(tmp_path: Path) -> StoreRig:
+    return SqliteRig(tmp_path)
 
-    @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
-        store = SqliteStore(tmp_path / "gate.db")
-        await store.open()
-        yield store
-        await store.close()
+
+def test_sqlite_store_keeps_the_contract(store_check: StoreCheck) -> None:
+    store_check.must_hold()
+
+    count("checks of the store kit kept on SQLite")

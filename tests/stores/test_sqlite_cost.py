@@ -15,7 +15,17 @@ from external_gate.stores.sql_ledger import INVOICE_TAKEN_BY, read_ledger
 from external_gate.stores.sql_lists import list_workflows, read_counts, workflow_query
 from external_gate.stores.sql_transaction import Parameters, select
 from external_gate.stores.store_records import WorkflowFilter
-from tests.contracts.store_samples import LEASE, NOW, W1, W2, W3, begun, claimed, facts, later
+from external_gate.testkit.store_checks.store_samples import (
+    LEASE,
+    NOW,
+    W1,
+    W2,
+    W3,
+    begun,
+    claimed,
+    facts,
+    later,
+)
 from tests.stores.conftest import opened
 
 HELD = WorkflowFilter(states=frozenset({State.HELD}))

@@ -11,7 +11,7 @@ import pytest
 from external_gate.domain.errors import BadInput, Broken, Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.stores.sqlite import SqliteStore
-from tests.contracts.store_samples import LEASE, NOW, W1, begun, received, told
+from external_gate.testkit.store_checks.store_samples import LEASE, NOW, W1, begun, received, told
 from tests.stores.conftest import (
     SHORT,
     Tapped,

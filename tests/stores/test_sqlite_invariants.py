@@ -11,8 +11,17 @@ from external_gate.domain.ledger import Incident, IncidentKind
 from external_gate.domain.workflow import ENDED, State, Verdict
 from external_gate.stores.schema import shipped
 from external_gate.stores.store_records import NewNotice
-from tests.contracts.store_forbidden import FORBIDDEN, NEXT_ATTEMPT
-from tests.contracts.store_samples import NOW, W1, W2, begun, change, charging, key_of, paid
+from external_gate.testkit.store_checks.forbidden_rows import FORBIDDEN, NEXT_ATTEMPT
+from external_gate.testkit.store_checks.store_samples import (
+    NOW,
+    W1,
+    W2,
+    begun,
+    change,
+    charging,
+    key_of,
+    paid,
+)
 from tests.stores.conftest import opened
 
 

@@ -3,23 +3,20 @@
 from pathlib import Path
 
 from external_gate.domain.identifiers import WorkflowId
-from tests.contracts.store_samples import begun
+from external_gate.testkit.store_checks.store_samples import begun
 from tests.stores.conftest import another_process, line_of, opened
-
-REPOSITORY = Path(__file__).parents[2]
 
 RECORD = """
 import asyncio, sys
 from pathlib import Path
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.stores.sqlite import SqliteStore
-sys.path.insert(0, sys.argv[2])
-from tests.contracts.store_samples import begun
+from external_gate.testkit.store_checks.store_samples import begun
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]))
     await store.open()
-    for number in range(int(sys.argv[3])):
+    for number in range(int(sys.argv[2])):
         await begun(store, WorkflowId(f"theirs-{number}"))
         print(number, flush=True)
     await store.close()
@@ -29,7 +26,7 @@ asyncio.run(main())
 
 
 async def test_what_a_killed_process_acknowledged_is_there(path: Path) -> None:
-    with another_process(RECORD, path, REPOSITORY, 100_000) as process:
+    with another_process(RECORD, path, 100_000) as process:
         acknowledged = [line_of(process) for _ in range(25)]
         process.kill()
         assert process.stdout is not None
@@ -44,7 +41,7 @@ async def test_what_a_killed_process_acknowledged_is_there(path: Path) -> None:
 
 async def test_two_processes_write_beside_each_other(path: Path) -> None:
     async with opened(path, exclusive=True) as store:
-        with another_process(RECORD, path, REPOSITORY, 100) as process:
+        with another_process(RECORD, path, 100) as process:
             assert line_of(process) == "0"
             for number in range(100):
                 await begun(store, WorkflowId(f"ours-{number}"))

@@ -16,7 +16,7 @@ from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.sqlite_session import SqliteSession
 from external_gate.stores.store_records import Recorded
 from external_gate.stores.writer import MOST_JOBS, Writer
-from tests.contracts.store_samples import (
+from external_gate.testkit.store_checks.store_samples import (
     SUCCESS,
     W1,
     W2,

@@ -1,20 +1,25 @@
 """A host that runs by its own clock: what is waited for, what is refused, what is said of it."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from external_gate.domain.errors import Broken, Unavailable
 from external_gate.outbound.calls import Answered, NeverSent
 from external_gate.testkit import FakeServer, Rig, Situation, certify, shipped_scenarios
-from external_gate.testkit.fake_server import WireAnswer, WireRequest, json_answer
+from external_gate.testkit.fake_server import WireAnswer, WireRequest, json_answer, send
+from external_gate.testkit.fault_proxy import FaultProxy
 from external_gate.testkit.http_host import PATH, SETTLES_AFTER, HttpHost
 from external_gate.testkit.http_rig import SECRET
 from external_gate.testkit.outside_rig import DEFAULT_PAYERS, OutsideRig, preflight
 from external_gate.testkit.outside_watch import LOOKS, OpenCharges
+from external_gate.testkit.proxy_faults import ProxyFault
 from external_gate.testkit.rig import MovesTime
 
 PENDING_SECONDS = 0.15
@@ -25,9 +30,9 @@ PENDING = [one for one in shipped_scenarios() if one.id in {"pending-success", "
 class OutsideHost:
     """A host whose clock nobody outside can move: a pending charge is final after a moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.host = HttpHost(SECRET)
-        self.server = FakeServer(self.respond)
+        self.server = FakeServer(self.respond, tls=tls)
         self.books: WireAnswer | None = None
         self.first_seen: dict[str, float] = {}
 
@@ -43,7 +48,8 @@ class OutsideHost:
 
     def shown(self, one: Any) -> dict[str, Any]:
         money = {"minor": one.amount.minor, "currency": one.amount.currency}
-        return {"attempt_key": one.attempt_key, "charge_id": one.charge_id, **money}
+        said = {"attempt_key": one.attempt_key, "charge_id": one.charge_id}
+        return {**said, **money, "refunds": one.refunds}
 
 
 @pytest.fixture
@@ -134,7 +140,7 @@ def test_rig_keeps_the_contract_and_plays_what_the_example_hosts_can() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://host.example/charges",
+        "ftp://host.example/charges",
         "host.example",
         "http://",
         "http://h:99999/charges",
@@ -142,8 +148,83 @@ def test_rig_keeps_the_contract_and_plays_what_the_example_hosts_can() -> None:
     ],
 )
 def test_address_that_cannot_be_certified_is_refused_with_the_cure(url: str) -> None:
-    with pytest.raises(Broken, match=r"run the host without TLS|no address that can be used"):
+    with pytest.raises(Broken, match=r"no http or https address|no address that can be used"):
         OutsideRig(url)
+
+
+@pytest.fixture
+async def outside_with_tls(
+    server_tls: ssl.SSLContext,
+) -> AsyncIterator[tuple[OutsideHost, str]]:
+    host = OutsideHost(server_tls)
+    address = await host.server.start()
+    yield host, address
+    await host.server.stop()
+
+
+async def test_host_with_tls_is_certified_through_faults(
+    outside_with_tls: tuple[OutsideHost, str], certificate: Path
+) -> None:
+    _, address = outside_with_tls
+    wanted = ("success", "silence", "server-error", "doubled", "spoilt", "huge", "older", "refund")
+    scenarios = [one for one in shipped_scenarios() if one.id.startswith(wanted)]
+
+    report = await certify(
+        lambda: rig_at(address, ca=certificate, settle_seconds=1.0),
+        scenarios=scenarios,
+        seeds=range(3),
+    )
+
+    assert address.startswith("https://")
+    assert not report.findings, report.findings
+    assert report.passed
+    assert report.money_was_counted
+    assert len([one for one in report.scenarios if one.not_exercised is None]) > 20
+
+
+async def test_fault_before_a_host_with_tls_is_traced_with_its_effect(
+    outside_with_tls: tuple[OutsideHost, str], certificate: Path, server_tls: ssl.SSLContext
+) -> None:
+    _, address = outside_with_tls
+    trusting = ssl.create_default_context(cafile=certificate)
+    proxy = FaultProxy(f"{address}/books", tls=trusting)
+    url = urlsplit(await proxy.start())
+    await proxy.script([ProxyFault.DROP_AFTER_EFFECT])
+
+    request = WireRequest("GET", "/books", {})
+    with pytest.raises(ConnectionError):
+        await send("127.0.0.1", url.port or 0, request)
+    passed = await send("127.0.0.1", url.port or 0, request)
+    await proxy.stop()
+
+    assert (passed.status, passed.body) == (200, b"[]")
+    assert [call.effect_status for call in proxy.trace] == [200, 200]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_certificate_that_is_not_trusted_is_one_sentence_with_the_cure(
+    outside_with_tls: tuple[OutsideHost, str], certificate: Path, known: bool
+) -> None:
+    _, address = outside_with_tls
+    far = address.replace("127.0.0.1", "localhost")  # not the name in the certificate
+    rig = rig_at(far if known else address, ca=certificate if known else None)
+
+    with pytest.raises(Broken, match=r"not trusted \(.*--ca FILE"):
+        await preflight(rig)
+
+
+async def test_https_to_a_host_without_tls_is_named(outside: tuple[OutsideHost, str]) -> None:
+    _, address = outside
+
+    with pytest.raises(Broken, match="try http://"):
+        await rig_at(address.replace("http:", "https:")).start()
+
+
+def test_authorities_that_are_none_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+
+    with pytest.raises(Broken, match="give a PEM file"):
+        OutsideRig("https://127.0.0.1:9/charges", ca=tmp_path / "ca.pem")
 
 
 async def test_preflight_lets_a_good_host_pass_and_charges_nobody(

@@ -95,3 +95,59 @@ def test_plugin_costs_nothing_where_it_is_not_asked_for() -> None:
     )
 
     assert ran.stdout.strip() == "[]"
+
+
+STORE_SUITE = """
+import sys
+
+import pytest
+
+sys.path.insert(0, {root!r})
+from tests.stores.store_rigs import SqliteRig
+from tests.testkit.naive_stores import {store}
+
+
+class Rig(SqliteRig):
+    def store(self):
+        return {store}(self._path, connect=self._tap)
+
+
+@pytest.fixture
+def store_rig(tmp_path):
+    return Rig(tmp_path)
+
+
+def test_contract(store_check):
+    store_check.must_hold()
+"""
+
+
+def run_store_suite(folder: Path, *options: str, store: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest as the author of a store does."""
+    (folder / "test_store.py").write_text(STORE_SUITE.format(root=str(ROOT), store=store))
+    (folder / "pytest.ini").write_text("[pytest]\nstrict = true\nfilterwarnings = error\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_good_store_gets_one_passing_test_per_check_and_a_report(tmp_path: Path) -> None:
+    ran = run_store_suite(
+        tmp_path, "-v", "-k", "marks or late-worker", "--store-report=report.json", store="Careful"
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "test_store.py::test_contract[late-worker-cannot-save] PASSED" in ran.stdout
+    assert "naive_stores.Careful: certified: " in ran.stdout
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert report["passed"] is True
+    assert report["subject"] == "tests.testkit.naive_stores.Careful"
+
+
+def test_naive_store_fails_with_the_cure_and_the_trace(tmp_path: Path) -> None:
+    ran = run_store_suite(tmp_path, "-k", "late-worker-cannot-save", store="IgnoresFence")
+
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "nothing was raised; wanted was LeaseLost  [late-worker-cannot-save]" in ran.stdout
+    assert "cure: In one transaction: " in ran.stdout
+    assert "process 1: save(workflow-1 to ready under fence 1" in ran.stdout
+    assert "naive_stores.IgnoresFence: not certified: " in ran.stdout

@@ -24,8 +24,8 @@ def test_checks_have_ids_areas_and_explanations_that_exist() -> None:
     assert len(ALL) == len(BY_ID)
     assert {check.area for check in ALL} == set(AREAS)
     for check in ALL:
-        assert explanations(check.id) <= BY_ID.keys()
-        assert check.id not in explanations(check.id)
+        assert explanations(check) <= BY_ID.keys()
+        assert check.id not in explanations(check)
 
 
 def test_every_fault_strikes_in_a_shipped_scenario() -> None:

@@ -26,19 +26,13 @@ from external_gate.testkit.rig_registry import find_rig
 from external_gate.testkit.scenario import Scenario, read_scenarios, shipped_scenarios
 from external_gate.testkit.violation import ScenarioResult
 
-FORMS = {
-    ".md": report_forms.as_markdown,
-    ".json": report_forms.as_json,
-    ".txt": report_forms.as_text,
-}
-
 TELL_EVERY = 25
 """Scenarios between two lines of progress: about two seconds."""
 
 
 def _report_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    if path is not None and path.suffix not in FORMS:
-        raise click.BadParameter(f"the ending must be one of {', '.join(FORMS)}")
+    if path is not None and path.suffix not in report_forms.FORMS:
+        raise click.BadParameter(f"the ending must be one of {', '.join(report_forms.FORMS)}")
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"the folder {path.parent} is not there; make it")
     return path
@@ -109,6 +103,7 @@ def certify_gateway(
     --url makes hundreds of charges, refunds and cancels there: a TEST SYSTEM only, never
     one that moves money. An address that is neither this machine's nor private needs
     --yes-this-is-a-test-system. Start the example hosts with --books --pending-seconds 0.3.
+    Before an https host the proxy speaks TLS to the host, and plain http to the adapter.
 
     Ends with 0 when certified, 1 with findings or when the books could not be read, 2 after wrong
     use, 3 when the host is unreachable.
@@ -132,7 +127,7 @@ def certify_gateway(
         if patterns:
             report = replace(report, subject=f"{report.subject}, only {' '.join(patterns)}")
         if report_path is not None:
-            report_path.write_text(FORMS[report_path.suffix](report), "utf-8")
+            report_path.write_text(report_forms.form_of(report_path)(report), "utf-8")
     _show(report, json_wanted=json_wanted)
     if not (report.passed and report.money_was_counted):
         sys.exit(THE_ANSWER_IS_NO)
@@ -185,7 +180,7 @@ def _certified_host(
     report = _certified(host.rig, scenarios, lives)
     if report.findings:
         # A host that went away would have made findings of its silence.
-        asyncio.run(reach(host.url))
+        asyncio.run(reach(host.url, ca=host.ca))
     return replace(report, subject=f"the host at {host.url}")
 
 

@@ -15,12 +15,17 @@ from external_gate.testkit.rig import Situation
 _Command = TypeVar("_Command", bound=Callable[..., Any])  # click gives back what it decorates
 
 _OPTIONS = (
-    click.option("--url", help="Address of a host's charges, plain http, instead of NAME."),
+    click.option("--url", help="Address of a host's charges, http or https, instead of NAME."),
     click.option("--secret", help="Signs our requests, whsec_…; shows in the list of processes."),
     click.option(
         "--secret-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Better: a file that holds the secret.",
+    ),
+    click.option(
+        "--ca",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Authorities for the certificate of an https host, PEM; default: the system's.",
     ),
     click.option(
         "--books-url",
@@ -78,6 +83,7 @@ class HostOptions:
     customer: str
     settings: Mapping[str, object]
     settle_seconds: float
+    ca: Path | None
 
     @classmethod
     def taken(
@@ -91,6 +97,7 @@ class HostOptions:
         customer: str,
         given: tuple[str, ...],
         settle_seconds: float,
+        ca: Path | None,
     ) -> "HostOptions":
         """Read the options as they were typed. Raises `click.UsageError`."""
         if secret is not None and secret_file is not None:
@@ -105,6 +112,7 @@ class HostOptions:
             customer=customer,
             settings=dict(_setting(one) for one in given),
             settle_seconds=settle_seconds,
+            ca=ca,
         )
 
     def rig(self) -> OutsideRig:
@@ -116,6 +124,7 @@ class HostOptions:
             customer=self.customer,
             books_url=self.books_url,
             settle_seconds=self.settle_seconds,
+            ca=self.ca,
             **self.settings,
         )
 

@@ -1,4 +1,4 @@
-"""Certifies gateway adapters, trying to make them charge twice; and payer sources.
+"""Certifies gateway adapters, trying to make them charge twice; payer sources; and stores.
 
 Names are loaded when they are first used: pytest imports this package in every suite.
 """
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
         Situation,
         SortsCalls,
         Taking,
+        TrustsAuthorities,
     )
     from external_gate.testkit.scenario import Scenario, read_scenarios, shipped_scenarios
+    from external_gate.testkit.store_conformance import certify_store, store_cases
+    from external_gate.testkit.store_rig import Crashes, GoesAway, RefusesByItself, StoreRig
+    from external_gate.testkit.store_suite import StoreCheck
     from external_gate.testkit.suite import GatewayScenario
 
 __all__ = [
@@ -41,6 +45,7 @@ __all__ = [
     "SendsNotifications",
     "MovesTime",
     "SortsCalls",
+    "TrustsAuthorities",
     "Scenario",
     "read_scenarios",
     "shipped_scenarios",
@@ -57,6 +62,14 @@ __all__ = [
     "KnownPayer",
     "FillsTable",
     "GoesDown",
+    # Stores
+    "certify_store",
+    "store_cases",
+    "StoreRig",
+    "Crashes",
+    "GoesAway",
+    "RefusesByItself",
+    "StoreCheck",
 ]
 
 _HOMES = {
@@ -71,6 +84,7 @@ _HOMES = {
         "SendsNotifications",
         "MovesTime",
         "SortsCalls",
+        "TrustsAuthorities",
     ),
     "scenario": ("Scenario", "read_scenarios", "shipped_scenarios"),
     "suite": ("GatewayScenario",),
@@ -78,6 +92,9 @@ _HOMES = {
     "payer_conformance": ("certify_payers",),
     "payer_report": ("PayerReport", "PayerFinding"),
     "payer_rig": ("PayerRig", "KnownPayer", "FillsTable", "GoesDown"),
+    "store_conformance": ("certify_store", "store_cases"),
+    "store_rig": ("StoreRig", "Crashes", "GoesAway", "RefusesByItself"),
+    "store_suite": ("StoreCheck",),
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from external_gate.testkit.checks import ALL, AREAS, BY_ID, Check, explanations
+from external_gate.testkit.checks import ALL, Check, explanations
 from external_gate.testkit.violation import ScenarioResult, Violation
 
 
@@ -46,17 +46,19 @@ class Report:
     """What a certification came to."""
 
     subject: str
-    """What was certified: the adapter's class."""
+    """What was certified: the class of the adapter, or of the store."""
     scenarios: tuple[ScenarioResult, ...]
     seeds: int = 0
     """How many whole lives were lived."""
+    catalog: tuple[Check, ...] = field(default=ALL, repr=False)
+    """Every check there is, in the order of the report."""
     checks: tuple[CheckResult, ...] = field(init=False)
     findings: tuple[Finding, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Score the checks and find the causes."""
-        object.__setattr__(self, "checks", _scored(self.scenarios))
-        object.__setattr__(self, "findings", _findings(self.scenarios))
+        object.__setattr__(self, "checks", _scored(self.scenarios, self.catalog))
+        object.__setattr__(self, "findings", _findings(self.scenarios, self.catalog))
 
     @property
     def passed(self) -> bool:
@@ -66,8 +68,13 @@ class Report:
 
     @property
     def money_was_counted(self) -> bool:
-        """Whether the fake's books could be read, without which nothing about money is proven."""
+        """Whether the fake's books could be read, without which nothing about money is proven.
+
+        True for what is not asked to move any.
+        """
         counted = {"at-most-one-charge", "life-one-charge"}
+        if not counted & {check.id for check in self.catalog}:
+            return True
         return any(counted & result.exercised for result in self.scenarios)
 
     def count(self, status: Status, area: str | None = None) -> int:
@@ -78,7 +85,7 @@ class Report:
 
     def areas(self) -> list[str]:
         """Give the areas in the order of the report."""
-        return list(AREAS)
+        return list(dict.fromkeys(check.area for check in self.catalog))
 
     def ends(self) -> dict[str, int]:
         """Give how many whole lives ended in which state."""
@@ -88,13 +95,15 @@ class Report:
         return dict(sorted(counted.items()))
 
 
-def _scored(scenarios: Sequence[ScenarioResult]) -> tuple[CheckResult, ...]:
+def _scored(
+    scenarios: Sequence[ScenarioResult], catalog: Sequence[Check]
+) -> tuple[CheckResult, ...]:
     tried: Counter[str] = Counter()
     for result in scenarios:
         tried.update(result.exercised)
     failed = {found.check for result in scenarios for found in result.violations}
     return tuple(
-        CheckResult(check, _status(check.id, tried, failed), tried[check.id]) for check in ALL
+        CheckResult(check, _status(check.id, tried, failed), tried[check.id]) for check in catalog
     )
 
 
@@ -104,31 +113,33 @@ def _status(check_id: str, tried: Counter[str], failed: set[str]) -> Status:
     return Status.PASSED if tried[check_id] else Status.NOT_EXERCISED
 
 
-def _findings(scenarios: Sequence[ScenarioResult]) -> tuple[Finding, ...]:
+def _findings(scenarios: Sequence[ScenarioResult], catalog: Sequence[Check]) -> tuple[Finding, ...]:
     by_check: dict[str, list[Violation]] = {}
     for result in scenarios:
         for found in result.violations:
             by_check.setdefault(found.check, []).append(found)
-    roots = [
-        check.id
-        for check in ALL
-        if check.id in by_check and not explanations(check.id) & by_check.keys()
-    ]
+    failed = [check for check in catalog if check.id in by_check]
+    roots = [check for check in failed if not explanations(check) & by_check.keys()]
     # A circle of explanations would leave nobody to blame.
-    roots = roots or [check.id for check in ALL if check.id in by_check]
-    return tuple(_finding(root, roots, by_check) for root in roots)
+    roots = roots or failed
+    return tuple(_finding(root, roots, failed, by_check) for root in roots)
 
 
-def _finding(root: str, roots: Sequence[str], by_check: dict[str, list[Violation]]) -> Finding:
-    found = by_check[root]
+def _finding(
+    root: Check,
+    roots: Sequence[Check],
+    failed: Sequence[Check],
+    by_check: dict[str, list[Violation]],
+) -> Finding:
+    found = by_check[root.id]
     first = found[0]
     consequences = [
-        violations[0]
-        for check, violations in by_check.items()
-        if check not in roots and _first_cause(check, roots, by_check) == root
+        by_check[check.id][0]
+        for check in failed
+        if check not in roots and _first_cause(check, roots, failed) is root
     ]
     return Finding(
-        check=BY_ID[root],
+        check=root,
         sentence=first.sentence,
         scenario=first.scenario,
         trace=first.trace,
@@ -137,17 +148,15 @@ def _finding(root: str, roots: Sequence[str], by_check: dict[str, list[Violation
     )
 
 
-def _first_cause(
-    check: str, roots: Sequence[str], by_check: dict[str, list[Violation]]
-) -> str | None:
+def _first_cause(check: Check, roots: Sequence[Check], failed: Sequence[Check]) -> Check | None:
     """Follow the explanations to a root."""
-    seen, waiting = {check}, [check]
+    seen, waiting = {check.id}, [check]
     while waiting:
-        causes = explanations(waiting.pop(0)) & by_check.keys()
-        for cause in (one.id for one in ALL if one.id in causes):
+        reasons = explanations(waiting.pop(0))
+        for cause in (one for one in failed if one.id in reasons):
             if cause in roots:
                 return cause
-            if cause not in seen:
-                seen.add(cause)
+            if cause.id not in seen:
+                seen.add(cause.id)
                 waiting.append(cause)
     return None

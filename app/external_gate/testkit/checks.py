@@ -55,9 +55,8 @@ ALL = _read()
 BY_ID = {check.id: check for check in ALL}
 
 
-def explanations(check_id: str) -> frozenset[str]:
-    """Give the checks whose failure explains that of `check_id`."""
-    check = BY_ID[check_id]
+def explanations(check: Check) -> frozenset[str]:
+    """Give the checks whose failure explains that of `check`."""
     if check.area == WHOLE_LIFE:
         # The last net: whatever failed before explains what it led to.
         before = frozenset(other.id for other in ALL if other.area != WHOLE_LIFE)

@@ -6,6 +6,7 @@ Small on purpose: it serves tests on 127.0.0.1 and is no web server.
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ import h11
 
 LARGEST_BYTES = 16 * 1024 * 1024
 CHUNK = 64 * 1024
+
+TLS_PATIENCE_SECONDS = 5.0
+"""For a handshake, and for the end of a connection: a peer need not answer our goodbye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,21 @@ Respond = Callable[[WireRequest], Awaitable[WireAnswer]]
 class FakeServer:
     """Answers requests on a port of 127.0.0.1 by calling `respond`; for stateful fakes.
 
-    A `respond` that raises is a bug of the fake and is answered with 500.
+    A `respond` that raises is a bug of the fake and is answered with 500. With `tls` it speaks
+    https.
     """
 
-    def __init__(self, respond: Respond) -> None:
+    def __init__(self, respond: Respond, *, tls: ssl.SSLContext | None = None) -> None:
         self._respond = respond
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
         """Listen, and give the address: `http://127.0.0.1:PORT`."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening, and drop every connection."""
@@ -120,9 +127,26 @@ def head_of(answer: WireAnswer, *, length: int) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def send(host: str, port: int, request: WireRequest) -> WireAnswer:
+async def connect(
+    host: str, port: int, tls: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect, under TLS when there is a context. Raises `OSError`; `ssl.SSLError` is one."""
+    if tls is None:
+        return await asyncio.open_connection(host, port)
+    return await asyncio.open_connection(
+        host,
+        port,
+        ssl=tls,
+        ssl_handshake_timeout=TLS_PATIENCE_SECONDS,
+        ssl_shutdown_timeout=TLS_PATIENCE_SECONDS,
+    )
+
+
+async def send(
+    host: str, port: int, request: WireRequest, *, tls: ssl.SSLContext | None = None
+) -> WireAnswer:
     """Send one request and read its answer. Raises `ConnectionError` when there is none."""
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await connect(host, port, tls)
     try:
         writer.write(_request_bytes(request, host=f"{host}:{port}"))
         await writer.drain()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -40,6 +41,8 @@ def _never(_method: str, _path: str) -> bool:
 class FaultProxy:
     """Stands between an adapter and its fake; belongs to the event loop in which it is started.
 
+    The adapter speaks plain http to it, so that every byte can be struck. What stands behind may
+    have an https address: then the proxy speaks TLS to it, with `tls` or the system's authorities.
     Every call takes the next fault of the script, and `pass` once the script is used up.
     `trace` holds every call since the last `forget`.
     """
@@ -50,9 +53,13 @@ class FaultProxy:
         *,
         key_header: str | None = None,
         is_preparation: Callable[[str, str], bool] = _never,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = urlsplit(upstream)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        is_https = parts.scheme == "https"
+        self._tls = (tls or ssl.create_default_context()) if is_https else None
+        self._host = parts.hostname or "127.0.0.1"
+        self._port = parts.port or (443 if is_https else 80)
         self._base_path = parts.path.rstrip("/")
         self._key_header = (key_header or "").lower()
         self._is_preparation = is_preparation
@@ -205,7 +212,7 @@ class FaultProxy:
     async def _forward(self, call: TracedCall, request: WireRequest) -> WireAnswer | None:
         call.forwarded += 1
         try:
-            answer = await send(self._host, self._port, request)
+            answer = await send(self._host, self._port, request, tls=self._tls)
         except OSError:
             return None  # a fake that gives no answer: neither do we
         call.effect_status = answer.status

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -12,7 +15,7 @@ from external_gate.domain.errors import BadInput, Broken, Unavailable
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import NotFound
 from external_gate.gateways.adapter_loading import Adapter
-from external_gate.testkit.fake_server import WireRequest, send
+from external_gate.testkit.fake_server import WireRequest, connect, send
 from external_gate.testkit.outside_watch import InRealTime, OpenCharges
 from external_gate.testkit.rig import Situation, Taking
 from external_gate.testkit.stage import SharedCaller, Stage
@@ -37,8 +40,9 @@ REACH_SECONDS = 5.0
 class OutsideRig:
     """The `http` adapter before somebody's host, in any language.
 
-    `url` is the address of its charges, plain http. `payment_methods` say which one plays which
-    situation. `books_url` gives its books, when it has a page for tests: a JSON list of
+    `url` is the address of its charges, http or https; `ca` is a file with the authorities that
+    its certificate is held against, the system's unless given. `payment_methods` say which one
+    plays which situation. `books_url` gives its books, when it has a page for tests: a JSON list of
     `{"attempt_key", "charge_id", "minor", "currency", "refunds"}`, one per movement of money;
     without it nothing about money is counted, and the report says so. Nobody can move the host's
     clock: for a charge that is pending the kit waits up to `settle_seconds` of real time.
@@ -56,14 +60,16 @@ class OutsideRig:
         customer: str = "cus_certify",
         books_url: str | None = None,
         settle_seconds: float = SETTLE_SECONDS,
+        ca: Path | None = None,
         **settings: object,
     ) -> None:
         for address in filter(None, (url, books_url)):
-            _host_and_port(address)
+            _peer(address, ca)
         self.url, self._books_url = url, books_url
         self._secret = secret
         self._payers = {place: Payer(customer, to) for place, to in payment_methods.items()}
         self._settings = settings
+        self._ca = ca
         self._open = OpenCharges(settle_seconds)
 
     @property
@@ -77,6 +83,11 @@ class OutsideRig:
         return [self._secret] if self._secret else []
 
     @property
+    def tls(self) -> ssl.SSLContext | None:
+        """Give the authorities that the host's certificate is held against."""
+        return _peer(self.url, self._ca)[2]
+
+    @property
     def payers(self) -> Mapping[Situation, Payer]:
         """Give one payer per payment method."""
         return self._payers
@@ -86,8 +97,8 @@ class OutsideRig:
         return {"timeout_seconds": 5, **self._settings, "url": base_url, "secret": self._secret}
 
     async def start(self) -> str | None:
-        """Start nothing: it runs. Raises `Unavailable` when it does not."""
-        await reach(self.url)
+        """Start nothing: it runs. Raises as `reach`."""
+        await reach(self.url, ca=self._ca)
         return self.url
 
     async def stop(self) -> None:
@@ -108,7 +119,7 @@ class OutsideRig:
         """
         if self._books_url is None:
             return None
-        answer = await _get(self._books_url)
+        answer = await _get(self._books_url, self._ca)
         try:
             told = json.loads(answer)
             if not isinstance(told, list):
@@ -151,24 +162,31 @@ async def preflight(rig: OutsideRig) -> None:
         )
 
 
-async def reach(url: str) -> None:
-    """Connect once. Raises `Unavailable` when nobody listens."""
-    host, port = _host_and_port(url)
+async def reach(url: str, *, ca: Path | None = None) -> None:
+    """Connect once. Raises `Unavailable` when nobody listens, `Broken` for TLS of no use."""
+    host, port, tls = _peer(url, ca)
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
+            _, writer = await connect(host, port, tls)
+    except ssl.SSLCertVerificationError as error:
+        raise Broken(
+            f"the certificate of {host}:{port} is not trusted ({error.verify_message}); name the "
+            "file of the authority that signed it: --ca FILE"
+        ) from error
+    except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError) as error:
+        raise Broken(f"{host}:{port} speaks no TLS that we understand; try http://") from error
     except (OSError, TimeoutError) as error:
         raise Unavailable(f"nobody listens at {host}:{port}; start the host") from error
     writer.close()
 
 
-async def _get(url: str) -> bytes:
-    host, port = _host_and_port(url)
+async def _get(url: str, ca: Path | None) -> bytes:
+    host, port, tls = _peer(url, ca)
     parts = urlsplit(url)
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            answer = await send(host, port, WireRequest("GET", path, {}))
+            answer = await send(host, port, WireRequest("GET", path, {}), tls=tls)
     except (OSError, TimeoutError) as error:
         raise Unavailable(f"{url} gave no answer; is the host still running?") from error
     if answer.status != 200:
@@ -176,15 +194,23 @@ async def _get(url: str) -> bytes:
     return answer.body
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
+def _peer(url: str, ca: Path | None) -> tuple[str, int, ssl.SSLContext | None]:
+    """Give host, port and, for https, whom to trust. Raises `Broken`."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 80
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise Broken(f"{url} is no address that can be used; mend it") from error
-    if parts.scheme != "http" or not host:
-        raise Broken(
-            f"{url} is not a plain http address; run the host without TLS, the kit's "
-            "proxy stands right before it"
-        )
-    return host, port
+    if parts.scheme not in {"http", "https"} or not host:
+        raise Broken(f"{url} is no http or https address that can be used; mend it")
+    if parts.scheme == "http":
+        return host, port or 80, None
+    return host, port or 443, _authorities(ca)
+
+
+@cache  # read once, not for every scenario: the system's file is long
+def _authorities(ca: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise Broken(f"the authorities in {ca} cannot be used: {error}; give a PEM file") from error

@@ -1,7 +1,8 @@
 """A certification as text for a terminal, JSON with a stable schema, and Markdown to commit."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from external_gate.testkit.certification import Finding, Report, Status
 
@@ -81,7 +82,7 @@ def as_markdown(report: Report) -> str:
         "",
         "## Checks",
         "",
-        "| check | what a good adapter does | came out |",
+        "| check | what is demanded | came out |",
         "|---|---|---|",
     ]
     for result in report.checks:
@@ -90,6 +91,15 @@ def as_markdown(report: Report) -> str:
     if skipped:
         lines += ["", "## Not exercised", "", *(f"- {line}" for line in skipped)]
     return "\n".join(lines) + "\n"
+
+
+FORMS = {".md": as_markdown, ".json": as_json, ".txt": as_text}
+"""By the ending of a file."""
+
+
+def form_of(path: Path) -> Callable[[Report], str]:
+    """Give the form that the ending of a file asks for; text in doubt."""
+    return FORMS.get(path.suffix, as_text)
 
 
 def headline(report: Report) -> str:

@@ -1,5 +1,6 @@
 """What an author provides to certify an adapter: a rig around a stateful fake of their gateway."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -82,7 +83,8 @@ class Rig(Protocol):
     answer within a few milliseconds and listen on 127.0.0.1.
 
     A rig that can do more says so by also having the methods of `SendsNotifications`, `MovesTime`
-    or `SortsCalls` below; what it lacks is reported as "not exercised".
+    or `SortsCalls` below; what it lacks is reported as "not exercised". One that speaks https can
+    say by `TrustsAuthorities` whom the kit is to trust.
     """
 
     @property
@@ -169,5 +171,18 @@ class SortsCalls(Protocol):
         """Tell whether such a call can never move money: a token, a quote, an order.
 
         Preparations are not counted as charges, and no fault strikes them.
+        """
+        ...
+
+
+@runtime_checkable
+class TrustsAuthorities(Protocol):
+    """A rig whose `start` gives an https address with a certificate that not everybody trusts."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """Give what the kit's proxy connects with; None for the system's authorities.
+
+        The adapter itself speaks plain http to the proxy.
         """
         ...

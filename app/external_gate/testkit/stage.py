@@ -26,7 +26,14 @@ from external_gate.testkit.call_trace import TracedCall
 from external_gate.testkit.fault_proxy import FaultProxy
 from external_gate.testkit.kit_clock import KitClock
 from external_gate.testkit.proxy_faults import SILENT, ProxyFault
-from external_gate.testkit.rig import MovesTime, Rig, Situation, SortsCalls, Taking
+from external_gate.testkit.rig import (
+    MovesTime,
+    Rig,
+    Situation,
+    SortsCalls,
+    Taking,
+    TrustsAuthorities,
+)
 
 PATIENCE = timedelta(seconds=0.25)
 """How long the caller waits in a step in which silence is scripted; nothing else is shortened."""
@@ -210,6 +217,7 @@ class Stage:
             self.proxy = FaultProxy(
                 upstream,
                 key_header=self.rig.key_header,
+                tls=self.rig.tls if isinstance(self.rig, TrustsAuthorities) else None,
                 **({"is_preparation": sorter} if sorter else {}),
             )
             self._url = await self.backstage.call(self.proxy.start())

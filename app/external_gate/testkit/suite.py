@@ -11,13 +11,11 @@ from external_gate.domain.errors import BadInput
 from external_gate.testkit.certification import Report
 from external_gate.testkit.certifying import Trial, subject_of
 from external_gate.testkit.checks import BY_ID
-from external_gate.testkit.report_forms import as_json, as_markdown, as_text, headline
+from external_gate.testkit.report_forms import form_of, headline
 from external_gate.testkit.rig import Rig
 from external_gate.testkit.scenario import Scenario, read_scenarios, shipped_scenarios
 from external_gate.testkit.violation import ScenarioResult
 from external_gate.testkit.whole_life import SCENARIO
-
-_FORMS = {".md": as_markdown, ".json": as_json, ".txt": as_text}
 
 
 class Suite:
@@ -62,7 +60,7 @@ class Suite:
     def write(self, path: Path) -> None:
         """Write the report; with several adapters each gets a file with its class in the name."""
         reports = self._reports()
-        form = _FORMS.get(path.suffix, as_text)
+        form = form_of(path)
         for report in reports:
             extra = f"-{report.subject.rpartition('.')[2]}" if len(reports) > 1 else ""
             path.with_stem(f"{path.stem}{extra}").write_text(form(report), "utf-8")
