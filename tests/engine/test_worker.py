@@ -169,3 +169,32 @@ async def test_a_worker_that_slept_after_its_claim_tells_metronome_nothing(world
 
     assert len(world.billing.releases) == 1
     assert world.heard.lost == ["wf"]
+
+
+async def test_an_outage_of_the_store_is_told_once_and_the_next_one_again(world: World) -> None:
+    worker = worker_of(world, concurrency=2, patient=True)
+    claim, away, asked = world.store.claim, asyncio.Event(), 0
+
+    async def perhaps_away(**wanted: Any) -> Any:  # the store's own signature
+        nonlocal asked
+        asked += 1
+        if away.is_set():
+            raise Unavailable("the database is away")
+        return await claim(**wanted)
+
+    async def let_it_ask(times: int) -> None:
+        until = asked + times
+        while asked < until:  # noqa: ASYNC110 - the worker's own loop sets no event
+            await asyncio.sleep(0.001)
+
+    world.store.claim = perhaps_away  # type: ignore[method-assign]  # it takes the real one's place
+    running = asyncio.create_task(worker.run())
+    for _ in range(2):
+        away.set()
+        await let_it_ask(4)
+        away.clear()
+        await let_it_ask(2)
+    worker.drain()
+    await running
+
+    assert [type(error) for error in world.heard.errors] == [Unavailable, Unavailable]

@@ -180,3 +180,24 @@ def test_words_of_the_outside_are_masked(observer: LoggingObserver, logged: Logg
     assert card not in logged.text
     assert "abc123" not in logged.text
     assert logged.text.count(ID) == 2
+
+
+def test_outage_while_claiming_is_a_warning_without_traceback(
+    observer: LoggingObserver, logged: Logged
+) -> None:
+    observer.claim_failed(Unavailable("the database is away"))
+
+    line = logged.line
+    assert (line["event"], line["level"]) == ("claim_failed", "warning")
+    assert "the database is away" in line["cause"]
+    assert "exception" not in line
+
+
+def test_error_of_ours_while_claiming_comes_with_its_traceback(
+    observer: LoggingObserver, logged: Logged
+) -> None:
+    observer.claim_failed(RuntimeError("a bug"))
+
+    line = logged.line
+    assert (line["event"], line["level"]) == ("claim_failed", "error")
+    assert "exception" in line

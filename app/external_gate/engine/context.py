@@ -62,7 +62,7 @@ class Observer(Protocol):
         ...
 
     def claim_failed(self, error: Exception) -> None:
-        """Nothing could be claimed because of an error of ours; it is tried again at every poll."""
+        """Nothing could be claimed; it is tried again at every poll. Told once per outage."""
         ...
 
     def step_failed(self, workflow: Workflow, error: Exception) -> None:

@@ -32,6 +32,8 @@ class Worker:
         self._cases: dict[WorkflowId, Case] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._is_away = False
+        """Whether the database could not be asked when it was last tried."""
         self._wake = asyncio.Event()
 
     @property
@@ -79,11 +81,15 @@ class Worker:
             return True
         try:
             cases = await self._claim(min(free, BATCH))
-        except Unavailable:
+        except Unavailable as error:
+            if not self._is_away:  # one line for a whole outage
+                self._engine.observer.claim_failed(error)
+            self._is_away = True
             return False
         except Exception as error:  # noqa: BLE001 - of this loop too: it must go on
             self._engine.observer.claim_failed(error)
             return False
+        self._is_away = False
         for case in cases:
             task = asyncio.create_task(self._work(case))
             self._tasks.add(task)

@@ -46,6 +46,7 @@ STEP_SAVED: Final = "step_saved"  # without a move
 # What went otherwise than hoped.
 INCIDENT_RAISED: Final = "incident_raised"
 LEASE_LOST: Final = "lease_lost"
+CLAIM_FAILED: Final = "claim_failed"  # nothing is worked on until it ends
 STEP_FAILED: Final = "step_failed"
 
 # Calls to the outside.

@@ -146,9 +146,14 @@ class LoggingObserver:
         self._log.warning(events.LEASE_LOST, **_names(workflow), fence=workflow.fence)
 
     def claim_failed(self, error: Exception) -> None:
-        """Log that nothing could be claimed because of an error of ours."""
-        self._metrics.step_failed(_branch(error))
-        self._log.error(events.STEP_FAILED, error=type(error).__name__, exc_info=error)
+        """Log that nothing could be claimed; with a traceback unless the database is away."""
+        branch = _branch(error)
+        self._metrics.step_failed(branch)
+        facts = {"error": type(error).__name__, "branch": branch, "cause": error}
+        if branch == "unavailable":
+            self._log.warning(events.CLAIM_FAILED, **facts)
+        else:
+            self._log.error(events.CLAIM_FAILED, **facts, exc_info=error)
 
     def step_failed(self, workflow: Workflow, error: Exception) -> None:
         """Log an error of ours; with its traceback unless something outside is merely away."""

@@ -69,8 +69,8 @@ class ServerSettings(Section):
     """Most connections at once, fewer where the system allows few open files; the oldest without a
     whole request is closed for one more. Each may keep body_limit_bytes and 100 KB in memory."""
     http_parser: HttpParser = "auto"
-    """What reads requests: "httptools" is twice as fast and comes with external-gate[fast], "h11" is
-    plain Python; "auto" takes httptools where it is installed."""
+    """What reads requests: "httptools" is twice as fast and comes with external-gate[fast]; "h11"
+    is plain Python; "auto" takes httptools where it is installed."""
     drain_delay_seconds: Pause = 2.0
     """How long readiness is red before the listener closes, so that load balancers see it."""
 
