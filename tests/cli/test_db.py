@@ -15,8 +15,8 @@ from external_gate.stores.postgres_checkup import examine
 from external_gate.stores.postgres_findings import PostgresFindings
 from external_gate.stores.postgres_schema import migrate
 from external_gate.stores.schema import Migration, shipped
+from external_gate.testkit.store_checks.store_samples import W1, begun
 from tests.cli.conftest import Home
-from tests.contracts.store_samples import W1, begun
 from tests.throwaway_postgres import Cluster
 
 NAMES = [step.name for step in shipped("postgres")]

@@ -1,6 +1,7 @@
 """Runs seeds of the simulation, replays one, and writes what came of it.
 
-`python -m tests.simulation.campaign --seeds 100000 --mutations --report report.md`, or `--seed 15`.
+`python -m tests.simulation.campaign --seeds 100000 --mutations --report report.md`, or `--seed 15`;
+with `--postgres` every seed is lived on a PostgreSQL server.
 """
 
 import argparse
@@ -9,20 +10,21 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.simulation import campaign_report, mutations
 from tests.simulation.gateway_kinds import CLASSES
+from tests.simulation.homes import Home, homes
 from tests.simulation.refusing_guard import installed
 from tests.simulation.universe import Outcome, run_seed
+from tests.throwaway_postgres import URL_VARIABLE, Cluster, found_binaries, running_cluster
 
 CHUNK = 50
 """Seeds in one piece of work."""
-
-ON_FILE_EVERY = 50
-"""Rounds of all classes: one of them is lived on real files, some ten times slower."""
 
 
 @dataclass
@@ -30,7 +32,8 @@ class Tally:
     """What many seeds came to."""
 
     seeds: int = 0
-    on_files: int = 0
+    homes: Counter[str] = field(default_factory=Counter)
+    """On which database they were lived."""
     struck: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     breaks: Counter[str] = field(default_factory=Counter)
@@ -41,10 +44,10 @@ class Tally:
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """Seed, class of its gateway, and the first promise that was broken."""
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome, home: Home) -> None:
         """Count one seed."""
         self.seeds += 1
-        self.on_files += is_on_file(outcome.seed)
+        self.homes[home.name] += 1
         self.struck.update(outcome.struck)
         self.checks.update(outcome.checks)
         self.breaks.update(broken.promise for broken in outcome.broken)
@@ -57,8 +60,8 @@ class Tally:
     def merge(self, other: "Tally") -> None:
         """Add what other seeds came to."""
         self.seeds += other.seeds
-        self.on_files += other.on_files
         for mine, theirs in (
+            (self.homes, other.homes),
             (self.struck, other.struck),
             (self.checks, other.checks),
             (self.breaks, other.breaks),
@@ -75,28 +78,24 @@ def class_of(seed: int) -> str:
     return CLASSES[seed % len(CLASSES)]
 
 
-def is_on_file(seed: int) -> bool:
-    """Tell whether a seed is lived on a real file: whole rounds, so that no class is left out."""
-    return seed // len(CLASSES) % ON_FILE_EVERY == 0
-
-
-def run_seeds(seeds: Iterable[int]) -> Tally:
-    """Run seeds one after another."""
+def run_seeds(seeds: Iterable[int], *, postgres: Cluster | None = None) -> Tally:
+    """Run seeds one after another; on PostgreSQL where a server is given."""
     tally = Tally()
-    with installed():
+    with installed(), homes(postgres) as home_of:
         for seed in seeds:
-            tally.add(run_seed(seed, class_of(seed), on_file=is_on_file(seed)))
+            home = home_of(seed)
+            tally.add(run_seed(seed, class_of(seed), database=home.database), home)
     return tally
 
 
-def run_campaign(*, start: int, seeds: int, processes: int) -> Tally:
+def run_campaign(*, start: int, seeds: int, processes: int, postgres: Cluster | None) -> Tally:
     """Run many seeds on all processors."""
     tally = Tally()
     chunks = [
         range(at, min(at + CHUNK, start + seeds)) for at in range(start, start + seeds, CHUNK)
     ]
     with ProcessPoolExecutor(processes) as pool:
-        for done in pool.map(run_seeds, chunks):
+        for done in pool.map(partial(run_seeds, postgres=postgres), chunks):
             tally.merge(done)
             for seed, name, text in done.broken:
                 sys.stderr.write(f"\r--seed {seed} ({name}): {text}\n")
@@ -105,10 +104,10 @@ def run_campaign(*, start: int, seeds: int, processes: int) -> Tally:
     return tally
 
 
-def replay(seed: int) -> int:
+def replay(seed: int, *, postgres: Cluster | None) -> int:
     """Run one seed and print its timeline; 1 when a promise is broken."""
-    with installed():
-        outcome = run_seed(seed, class_of(seed), on_file=is_on_file(seed), tell=True)
+    with installed(), homes(postgres) as home_of:
+        outcome = run_seed(seed, class_of(seed), database=home_of(seed).database, tell=True)
     sys.stdout.write(f"{outcome.timeline}\n")
     for broken in outcome.broken:
         sys.stdout.write(f"BROKEN {broken}\n")
@@ -117,11 +116,21 @@ def replay(seed: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; 1 when a promise is broken or a deliberate fault survives."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.postgres and not (os.environ.get(URL_VARIABLE) or found_binaries()):
+        parser.error(f"PostgreSQL is not installed: install it, or set {URL_VARIABLE}")
+    with running_cluster() if asked.postgres else nullcontext() as postgres:
+        return _run(asked, postgres)
+
+
+def _run(asked: argparse.Namespace, postgres: Cluster | None) -> int:
     if asked.seed is not None:
-        return replay(asked.seed)
+        return replay(asked.seed, postgres=postgres)
     began = datetime.now(UTC)
-    tally = run_campaign(start=asked.start, seeds=asked.seeds, processes=asked.processes)
+    tally = run_campaign(
+        start=asked.start, seeds=asked.seeds, processes=asked.processes, postgres=postgres
+    )
     took = datetime.now(UTC) - began
     lines = campaign_report.written(tally, start=asked.start, began=began, took=took)
     good = not tally.broken
@@ -142,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="replay this one and print its timeline")
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--postgres", action="store_true", help="live every seed on PostgreSQL")
     parser.add_argument("--mutations", action="store_true", help="catch deliberate faults as well")
     parser.add_argument("--report", type=Path, help="write a report into this file")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

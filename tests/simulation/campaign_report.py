@@ -49,7 +49,7 @@ def _circumstances(
 ) -> Iterable[tuple[str, object]]:
     return (
         ("seeds", f"{start} to {start + tally.seeds - 1}"),
-        ("of them on real files", f"{tally.on_files} (write-ahead log, synchronous FULL)"),
+        *((f"of them {home}", count) for home, count in sorted(tally.homes.items())),
         ("classes of gateways", len(CLASSES)),
         ("began", f"{began:%Y-%m-%d %H:%M} UTC"),
         ("took", f"{took.total_seconds():.0f} s"),

@@ -1,4 +1,4 @@
-"""The database of a world: the product's own SQL on memory, whole or nothing, copied in no time."""
+"""The database of a world: the product's own SQL, whole or nothing; on memory, in no time."""
 
 import functools
 import sqlite3
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlite_utils import Database as SqliteUtils
 
@@ -28,21 +28,28 @@ BEAT_SECONDS = 5.0
 class Database(ABC):
     """One database, and beside it the file with the latest heartbeat, which no restore replaces."""
 
-    connection: sqlite3.Connection
-    """Writes, and reads within a transaction."""
-    reader: sqlite3.Connection
-    """Reads what is committed."""
+    @property
+    @abstractmethod
+    def connection(self) -> Transaction:
+        """Give what writes, and reads within a transaction."""
+
+    @property
+    @abstractmethod
+    def reader(self) -> Transaction:
+        """Give what reads what is committed."""
 
     def commit(self, stage: Callable[[Transaction], Result], first: Stage | None) -> Result:
         """Run a job; a stage that raises undoes itself alone, as in the store's writer."""
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
+        self._begin()
         try:
             if first is not None:
                 self._run(first)
             return self._run(stage)
         finally:
-            connection.execute("COMMIT")
+            self.connection.execute("COMMIT")
+
+    def _begin(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
 
     def _run(self, stage: Callable[[Transaction], Result]) -> Result:
         self.connection.execute("SAVEPOINT stage")
@@ -51,9 +58,13 @@ class Database(ABC):
         except Exception as error:
             self.connection.execute("ROLLBACK TO stage")
             self.connection.execute("RELEASE stage")
-            raise translate(error, MEMORY) from error
+            raise self._translate(error) from error
         self.connection.execute("RELEASE stage")
         return result
+
+    @abstractmethod
+    def _translate(self, error: Exception) -> Exception:
+        """Give our error, as the product does."""
 
     def next_claimable(self) -> datetime | None:
         """Give when something can be claimed next."""
@@ -62,16 +73,30 @@ class Database(ABC):
         ).fetchone()
         return None if earliest is None else from_milliseconds(earliest)
 
+    def _mark_restored(self, beside: datetime | None) -> bool:
+        """Mark every unfinished workflow when a later mark stands beside the database."""
+        mark = sql_marks.high_water(self.connection)
+        if beside is None or (mark is not None and beside <= mark):
+            return False
+        at = beside
+
+        def found_out(connection: Transaction) -> None:
+            sql_marks.mark_restored(connection, at)
+            sql_marks.raise_high_water(connection, at)
+
+        self.commit(found_out, None)
+        return True
+
     @abstractmethod
     def beat(self, mark: datetime) -> None:
         """Keep the latest heartbeat beside the database."""
 
     @abstractmethod
-    def copy(self) -> bytes:
+    def copy(self) -> Any:  # each kind knows its own
         """Give a backup."""
 
     @abstractmethod
-    def replace(self, backup: bytes) -> bool:
+    def replace(self, backup: Any) -> bool:  # as above
         """Put a backup in the place of the database; true when opening finds it out."""
 
     @abstractmethod
@@ -87,36 +112,34 @@ class MemoryDatabase(Database):
     """Nothing but memory: copied in no time."""
 
     def __init__(self) -> None:
-        self.connection = self.reader = _opened(_template())
+        self._connection = _opened(_template())
         self._heartbeat: datetime | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
+
+    reader = connection
 
     def beat(self, mark: datetime) -> None:
         self._heartbeat = mark
 
     def copy(self) -> bytes:
-        return self.connection.serialize()
+        return self._connection.serialize()
 
     def replace(self, backup: bytes) -> bool:
-        self.connection.close()
-        self.connection = self.reader = _opened(backup)
-        beside = self._heartbeat
-        mark = sql_marks.high_water(self.connection)
-        if beside is None or (mark is not None and beside <= mark):
-            return False
-        at = beside
-
-        def found_out(connection: Transaction) -> None:
-            sql_marks.mark_restored(connection, at)
-            sql_marks.raise_high_water(connection, at)
-
-        self.commit(found_out, None)
-        return True
+        self._connection.close()
+        self._connection = _opened(backup)
+        return self._mark_restored(self._heartbeat)
 
     def crash(self) -> None:
         """Lose nothing: what is committed outlives every process of this world."""
 
     def close(self) -> None:
-        self.connection.close()
+        self._connection.close()
+
+    def _translate(self, error: Exception) -> Exception:
+        return translate(error, MEMORY)
 
 
 @functools.cache

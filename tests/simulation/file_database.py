@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from external_gate.stores.heartbeat_file import HeartbeatFile
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.sqlite_connection import connect_file, open_to_read
+from external_gate.stores.sqlite_faults import translate
 from tests.simulation.database import Database
 
 PATIENCE = timedelta(seconds=5)
@@ -27,6 +28,14 @@ class FileDatabase(Database):
         self._heartbeat = HeartbeatFile(self._path.with_name(f"{self._path.name}.heartbeat"))
         self._open()
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        return self._reader
+
     def beat(self, mark: datetime) -> None:
         self._heartbeat.write(mark)
 
@@ -35,7 +44,7 @@ class FileDatabase(Database):
         file = self._path.with_name("backup.db")
         file.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(file)) as backup:
-            self.connection.backup(backup)
+            self._connection.backup(backup)
         return file.read_bytes()
 
     def replace(self, backup: bytes) -> bool:
@@ -54,16 +63,24 @@ class FileDatabase(Database):
         self._let_go()
         self._folder.cleanup()
 
+    def let_go(self) -> Path:
+        """Close the file as a service does that ends, and tell where it is."""
+        self._let_go()
+        return self._path
+
+    def _translate(self, error: Exception) -> Exception:
+        return translate(error, self._path)
+
     def _open(self) -> bool:
         """Open as the service does; true when it finds an older copy."""
         store = SqliteStore(self._path, busy_timeout=PATIENCE)
         self._file = store._open_file()
-        self.connection = self._file.conn
-        self.reader = open_to_read(self._path, PATIENCE, connect_file)
+        self._connection = self._file.conn
+        self._reader = open_to_read(self._path, PATIENCE, connect_file)
         return store.restored is not None
 
     def _let_go(self) -> None:
-        self.reader.close()
+        self._reader.close()
         self._file.close()
 
     def _write(self, file: bytes, *, log: bytes) -> None:

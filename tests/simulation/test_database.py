@@ -1,43 +1,29 @@
 """The databases of the simulated worlds keep the contract of every store, and agree."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
 
-from external_gate.stores.store import Store
-from tests.contracts.store_contract import StoreContract
 from tests.simulation.campaign import class_of
+from tests.simulation.database import MemoryDatabase
 from tests.simulation.file_database import FileDatabase
-from tests.simulation.process import Process
 from tests.simulation.refusing_guard import installed
-from tests.simulation.store_edge import StoreEdge
+from tests.simulation.store_edge_contract import MakeDatabase, OfStoreEdge
 from tests.simulation.universe import run_seed
-from tests.simulation.virtual_loop import VirtualLoop
-from tests.simulation.world import World
-
-
-class OfStoreEdge(StoreContract):
-    """A world without faults per test."""
-
-    on_file: bool
-
-    @pytest.fixture
-    def store(self) -> Iterator[Store]:
-        loop = VirtualLoop()
-        world = World.begin(0, loop, on_file=self.on_file)
-        world.chances.stop()
-        yield StoreEdge(world, Process(world, "p", clock_is_off=timedelta(0)))
-        world.database.close()
-        loop.close()
 
 
 class TestStoreEdge(OfStoreEdge):
-    on_file = False
+    """In memory."""
+
+    @pytest.fixture
+    def make_database(self) -> MakeDatabase:
+        return MemoryDatabase
 
 
 class TestStoreEdgeOnFile(OfStoreEdge):
-    on_file = True
+    """On a real file."""
+
+    @pytest.fixture
+    def make_database(self) -> MakeDatabase:
+        return FileDatabase
 
 
 def test_a_file_is_durable_as_in_the_product() -> None:
@@ -70,7 +56,8 @@ def test_a_crash_loses_nothing_that_was_committed_and_a_restore_does() -> None:
 def test_a_seed_is_lived_alike_in_memory_and_on_a_file(seed: int) -> None:
     with installed():
         in_memory, on_file = (
-            run_seed(seed, class_of(seed), on_file=on_file, tell=True) for on_file in (False, True)
+            run_seed(seed, class_of(seed), database=database, tell=True)
+            for database in (MemoryDatabase, FileDatabase)
         )
 
     assert in_memory.timeline == on_file.timeline

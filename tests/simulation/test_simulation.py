@@ -7,6 +7,7 @@ import pytest
 
 from tests.simulation.campaign import Tally, class_of, run_seeds
 from tests.simulation.gateway_kinds import CLASSES
+from tests.simulation.homes import ON_FILE
 from tests.simulation.refusing_guard import installed
 from tests.simulation.universe import run_seed
 from tests.tallies import count
@@ -22,7 +23,7 @@ def tally() -> Iterator[Tally]:
     whole = Tally()
     yield whole
     count("simulation: seeds lived", whole.seeds)
-    count("simulation: of them on real files", whole.on_files)
+    count("simulation: of them on real files", whole.homes[ON_FILE.name])
     count("simulation: seeds that broke a promise", len(whole.broken))
     count("simulation: faults injected", whole.struck.total())
     count("simulation: comparisons with the truth", whole.checks.total())

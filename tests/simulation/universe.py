@@ -16,6 +16,7 @@ from external_gate.domain.outcome import Answer
 from external_gate.engine.context import Policy
 from tests.simulation.chances import Chances
 from tests.simulation.courier import Courier
+from tests.simulation.database import Database, MemoryDatabase
 from tests.simulation.fortunes import Fortunes
 from tests.simulation.gateway_books import GatewayBooks
 from tests.simulation.gateway_kinds import GatewayKind, kind_for
@@ -55,12 +56,16 @@ class Outcome:
 
 
 def run_seed(
-    seed: int, gateway_class: str, *, on_file: bool = False, tell: bool = False
+    seed: int,
+    gateway_class: str,
+    *,
+    database: Callable[[], Database] = MemoryDatabase,
+    tell: bool = False,
 ) -> Outcome:
     """Live through one seed with a gateway of one class, always alike."""
     loop = VirtualLoop()
     asyncio.set_event_loop(None)
-    world = World.begin(seed, loop, on_file=on_file)
+    world = World.begin(seed, loop, database)
     try:
         universe = Universe(world, gateway_class)
         try:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from tests.simulation.chances import Chances
 from tests.simulation.database import Database, MemoryDatabase
-from tests.simulation.file_database import FileDatabase
 from tests.simulation.timeline import Timeline
 from tests.simulation.truth import Fate, Truth
 from tests.simulation.virtual_loop import VirtualLoop
@@ -42,11 +41,12 @@ class World:
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, seed: int, loop: VirtualLoop, *, on_file: bool = False) -> "World":
+    def begin(
+        cls, seed: int, loop: VirtualLoop, database: Callable[[], Database] = MemoryDatabase
+    ) -> "World":
         """Give the world of a seed, empty."""
-        database = FileDatabase() if on_file else MemoryDatabase()
         timeline = Timeline(loop.time)
-        return cls(loop, Chances(seed), timeline, Truth(timeline, loop.time), database)
+        return cls(loop, Chances(seed), timeline, Truth(timeline, loop.time), database())
 
     async def never(self) -> None:
         """Wait for ever: whoever is dead goes no further."""

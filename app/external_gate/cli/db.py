@@ -9,6 +9,7 @@ import click
 
 from external_gate.assembly import SystemClock, make_store
 from external_gate.cli.config import config_option
+from external_gate.cli.db_copy import copy
 from external_gate.cli.endings import THE_ANSWER_IS_NO, endings
 from external_gate.cli.opening import configure_quiet_logs, with_store
 from external_gate.settings import Settings, load
@@ -24,7 +25,11 @@ def db() -> None:
     Example:
       external-gate db migrate --check
       external-gate db restored
+      external-gate db copy --from sqlite:///external-gate.db --to postgresql://gate@db/gate
     """
+
+
+db.add_command(copy)
 
 
 @db.command("migrate")

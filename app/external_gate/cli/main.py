@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Place] = {
     ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
     "gateways": Place(f"{_CLI}.gateways:gateways", "See, make and certify gateway adapters."),
-    "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or say that it was restored."),
+    "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or move it."),
     "send": Place(f"{_CLI}.send:send", "Send a signed notification to a running service."),
 }
 

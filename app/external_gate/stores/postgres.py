@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from external_gate.domain.errors import Unavailable
 from external_gate.stores import sql_leases, sql_marks
+from external_gate.stores.copy_marks import refuse_unservable
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.postgres_listening import Listener
 from external_gate.stores.postgres_schema import migrate
@@ -63,6 +64,11 @@ class PostgresStore(SqlStore):
         self._readers = Readers(
             lambda: PostgresSession(self._address, begin=self._address.begin_to_read)
         )
+        try:
+            await self._read(partial(refuse_unservable, shown=self._address.shown))
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Finish what was submitted and let go of every connection."""

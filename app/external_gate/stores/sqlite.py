@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from external_gate.domain.errors import Unavailable
 from external_gate.stores import sql_marks
+from external_gate.stores.copy_marks import refuse_unservable
 from external_gate.stores.file_lock import FileLock
 from external_gate.stores.heartbeat_file import HeartbeatFile
 from external_gate.stores.one_name import refuse_other_names
@@ -139,6 +140,7 @@ class SqliteStore(SqlStore):
             database = open_to_write(self._path, self._busy_timeout, self._connect)
             undo.callback(database.close)
             migrate(database, shipped("sqlite"))
+            refuse_unservable(database.conn, str(self._path))
             if beside is not None and self._is_older(database, beside):
                 self._mark_older_copy(database, beside)
             if self._exclusive:

@@ -35,8 +35,9 @@ class Store(Protocol):
     async def open(self) -> None:
         """Connect, migrate, take the lock of a serving process.
 
-        Raises `Broken` when the database is newer than the code, when a migration was edited, or
-        when another service works on the same file. Safe when two processes start at once.
+        Raises `Broken` when the database is newer than the code, when a migration was edited, when
+        another service works on the same file, or when the database moved away or has arrived in
+        part only. Safe when two processes start at once.
         """
         ...
 
