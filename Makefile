@@ -26,9 +26,10 @@ demo: $(READY) ## run the main job: emulator, service and sandbox gateway over r
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest -rs
 
-campaign: $(READY) ## run simulation, deliberate faults, crash sweep, fuzzing at length: SEEDS=100000 START=0 REPORT=report.md
+campaign: $(READY) ## run simulation, deliberate faults, crash sweep, chaos, fuzzing at length: SEEDS=100000 START=0 REPORT=report.md
 	$(BIN)/python -m tests.simulation.campaign --mutations --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
 	$(BIN)/python -m tests.crashes.sweep
+	$(BIN)/python -m tests.chaos.campaign --workflows $(or $(WORKFLOWS),20000) $(if $(REPORT),--report $(basename $(REPORT))-chaos.md)
 	$(MAKE) fuzz MINUTES=$(or $(MINUTES),5)
 
 fuzz: $(READY) ## look for hostile inputs with coverage as a guide, on Linux: MINUTES=30

@@ -93,22 +93,28 @@ timeout_seconds = 2
 """
         )
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, *arguments], stdout=log, stderr=log, env=clean_environment()
+                [sys.executable, *arguments],
+                stdout=log,
+                stderr=log,
+                env={**clean_environment(), **(env or {})},
             )
         return self.running[name]
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    def start_emulator(self) -> None:
+    def start_emulator(self, *more: str) -> None:
         self.start(
             "emulator",
             *("-m", "external_gate", "emulator", "--port", str(self.emulator_port)),
             *("--token", TOKEN, "--webhook-secret", SECRET),
             *("--webhook-url", f"{self.service_url}/webhooks/metronome"),
+            *more,
         )
         until(lambda: answers(f"{self.emulator_url}/_emulator/healthz"), "no emulator")
 
@@ -175,8 +181,10 @@ class Account:
     cast: Players
     sdk: Metronome
 
-    def customer(self, payment_method: str = "pm_ok") -> str:
+    def customer(self, payment_method: str = "pm_ok", *, gateway: str = "") -> str:
         fields = {"gateway_customer": "cus_1", "gateway_payment_method": payment_method}
+        if gateway:
+            fields["gateway"] = gateway
         return self.sdk.v1.customers.create(name="Ada", custom_fields=fields).data.id
 
     def contract(

@@ -4,6 +4,9 @@ Replicas of two versions run side by side during a rolling deploy, so every migr
 version before it able to work: columns and tables are added first, and removed a version later.
 """
 
+import contextlib
+import random
+import time
 from collections.abc import Sequence
 
 import psycopg
@@ -42,8 +45,15 @@ SELECT relname FROM pg_catalog.pg_class
 WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1
 """
 
-# Tables in use are waited for a while, and whoever wants them waits behind us: not for long.
-_PATIENCE = "SET LOCAL lock_timeout = '5s'"
+# Whoever wants a table that we wait for waits behind us. We let go before the server looks for a
+# deadlock, after a second unless it is set otherwise: so it never turns away one who works.
+_PATIENCE = "SET LOCAL lock_timeout = '250ms'"
+
+MOST_TRIES = 60
+"""Of one migration while its tables are in use: about a minute, and a deploy waits for it."""
+
+LONGEST_PAUSE_SECONDS = 1.0
+"""Between two tries: those who waited behind us go first."""
 
 
 def migrate(address: PostgresAddress, known: Sequence[Migration]) -> int:
@@ -57,8 +67,7 @@ def migrate(address: PostgresAddress, known: Sequence[Migration]) -> int:
         with address.connect() as connection:
             count = 0
             while behind(connection, address, known):
-                with connection.transaction():
-                    count += _apply_next(connection, address, known)
+                count += _apply_when_free(connection, address, known)
             return count
     except psycopg.Error as error:
         raise translate(error, address.shown) from error
@@ -88,6 +97,22 @@ def applied(connection: Connection, address: PostgresAddress) -> list[Row]:
             "name another schema in store.namespace"
         )
     return []
+
+
+def _apply_when_free(
+    connection: Connection, address: PostgresAddress, known: Sequence[Migration]
+) -> int:
+    """Apply the next migration beside others who work, as soon as its tables can be had."""
+    for _ in range(MOST_TRIES - 1):
+        with (
+            contextlib.suppress(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
+            connection.transaction(),
+        ):
+            return _apply_next(connection, address, known)
+        pause = random.uniform(0.2, 1.0) * LONGEST_PAUSE_SECONDS  # noqa: S311 - nobody gains by guessing it
+        time.sleep(pause)
+    with connection.transaction():
+        return _apply_next(connection, address, known)
 
 
 def _apply_next(
