@@ -247,3 +247,19 @@ async def test_restored_books_tell_nothing_while_metronome_cannot_be_read(world:
 
     assert await world.state() is State.RELEASED
     assert len(world.billing.releases) == 1
+
+
+async def test_no_charge_of_an_invoice_that_a_forgotten_charge_may_have_paid(
+    world: World,
+) -> None:
+    """Two workflows for one invoice; the lost life charged the other one, at another gateway."""
+    await world.receive("wf")
+    await world.receive("other", invoice_id="inv-wf")
+    await world.store.mark_restored(world.clock.now())
+    world.clock.advance(minutes=5)
+
+    await world.work_through(hours=1)
+
+    assert world.gateway.charges_sent() == 0
+    reasons = {(await world.dossier(name)).workflow.held_reason for name in ("wf", "other")}
+    assert reasons == {HeldReason.INVOICE_ALREADY_PAID}

@@ -26,6 +26,8 @@ INVOICE_TAKEN_BY = """
 SELECT workflow_id FROM workflows AS other
 WHERE invoice_id = :invoice_id AND workflow_id <> :workflow_id AND (
     money_seen = 1 OR verdict = 'paid' OR state IN ('paid', 'released', 'refunding')
+    -- Its charge may be one that restored books have forgotten.
+    OR (restored_at IS NOT NULL AND verdict IS NULL AND state NOT IN ('cancelled', 'refunded'))
     OR EXISTS (
         SELECT 1 FROM attempts
         WHERE attempts.workflow_id = other.workflow_id AND closed = 0 AND sends > 0

@@ -20,6 +20,7 @@ from external_gate.testkit.store_checks.store_samples import (
     charging,
     claimed,
     key_of,
+    later,
 )
 
 SHARED = InvoiceId("one-invoice")
@@ -108,6 +109,14 @@ async def invoice_stays_taken_when_money_was_ever_seen(store: Store) -> None:
     dead = (attempt(W2, closed=True),)
     await store.save(change(dossier, State.DECLINED, attempts=dead, give_back=True))
     await store.append_evidence(key_of(W2), [SUCCESS])  # the truth came late
+
+    same(await _asked(store), Ledger(invoice_taken_by=W2))
+
+
+@GUARDS.check()
+async def invoice_is_taken_while_restored_books_may_lack_the_other_charge(store: Store) -> None:
+    await begun(store, W2, invoice_id=SHARED)
+    await store.mark_restored(later(60))
 
     same(await _asked(store), Ledger(invoice_taken_by=W2))
 
