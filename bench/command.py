@@ -14,15 +14,17 @@ from bench.machine import machine_facts
 from bench.outcome import Outcome, Row
 from bench.plan import Plan, full_plan, quick_plan
 from bench.report import Report
-from bench.rows import ROWS
+from bench.rows import ON_REQUEST, ROWS
 from bench.workshop import Workshop, open_workshop
 
 PAGE = Path("docs/performance.md")
 
 
 def _read_rows(_context: click.Context, _option: click.Parameter, text: str) -> tuple[Row, ...]:
-    by_number = {str(row.number): row for row in ROWS}
-    wanted = [name.strip() for name in text.split(",") if name.strip()] or list(by_number)
+    by_number = {str(row.number): row for row in (*ROWS, *ON_REQUEST)}
+    if not text.strip():
+        return ROWS
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in by_number]:
         raise click.BadParameter(f"no row {', '.join(unknown)}; there are {', '.join(by_number)}")
     return tuple(by_number[name] for name in wanted)
@@ -30,9 +32,15 @@ def _read_rows(_context: click.Context, _option: click.Parameter, text: str) -> 
 
 @click.command("bench")
 @click.option("--quick", is_flag=True, help="Three short rounds: finds what is broken.")
-@click.option("--rows", default="", callback=_read_rows, help="Such as 1,2,8. Default: all.")
+@click.option(
+    "--rows",
+    default="",
+    callback=_read_rows,
+    help="Such as 1,2,8. Default: all but 12, replicas, for docs/scaling.md.",
+)
 @click.option("--rounds", type=click.IntRange(1), help="Instead of the plan's.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="Per contender and round.")
+@click.option("--history", type=click.IntRange(1_000), help="Finished workflows, for row 7.")
 @click.option("--seed", default=1, show_default=True, help="Of the order of turns.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Results as JSON.")
 @click.option(
@@ -48,6 +56,7 @@ def main(
     rows: tuple[Row, ...],
     rounds: int | None,
     seconds: float | None,
+    history: int | None,
     seed: int,
     json_path: Path | None,
     page: Path | None,
@@ -60,7 +69,12 @@ def main(
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended too
     plan = quick_plan(seed=seed) if quick else full_plan(seed=seed)
-    plan = dataclasses.replace(plan, rounds=rounds or plan.rounds, seconds=seconds or plan.seconds)
+    plan = dataclasses.replace(
+        plan,
+        rounds=rounds or plan.rounds,
+        seconds=seconds or plan.seconds,
+        history=history or plan.history,
+    )
     report = _run(plan, rows)
     if page is None and not quick and rows == ROWS:
         page = PAGE

@@ -28,6 +28,10 @@ class Plan:
     """Charges in flight at once, for row 8."""
     workflows: int
     """Whole workflows between the two looks at the memory, for row 10."""
+    history: int
+    """Finished workflows of a long history, for row 7; fewer where the disk is smaller."""
+    finished: int
+    """Finished workflows whose bytes are counted, for row 11."""
 
     @property
     def slice_seconds(self) -> float:
@@ -48,6 +52,8 @@ def full_plan(*, seed: int) -> Plan:
         overloads=5,
         in_flight=2_000,
         workflows=100_000,
+        history=10_000_000,
+        finished=5_000,
     )
 
 
@@ -64,4 +70,6 @@ def quick_plan(*, seed: int) -> Plan:
         overloads=1,
         in_flight=200,
         workflows=2_000,
+        history=100_000,
+        finished=500,
     )

@@ -46,6 +46,11 @@ def rate_of(sample: Sample) -> float:
     return sample.rate
 
 
+def cost_of(sample: Sample) -> float:
+    """Give the microseconds that each of what was done took, as a figure to compare."""
+    return sample.seconds * MICROSECONDS / sample.count
+
+
 def p99_of(sample: Sample) -> float:
     """Give a sample's p99, as a figure to compare."""
     return sample.p99_ms

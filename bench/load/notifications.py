@@ -65,15 +65,24 @@ class Notifications:
 
     def request(self, number: int) -> bytes:
         """Give one request, ready to be sent."""
-        body = self._body(number)
-        signed = self.date.encode() + b"\n" + body
+        headers, body = self.delivery(number)
         head = _REQUEST.format(
             path=PATH,
             date=self.date,
-            signature=hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest(),
+            signature=headers["metronome-webhook-signature"],
             length=len(body),
         )
         return head.encode() + body
+
+    def delivery(self, number: int) -> tuple[dict[str, str], bytes]:
+        """Give the headers that are signed, and the body, as a receiver takes them."""
+        body = self._body(number)
+        signature = hmac.new(SECRET.encode(), self.date.encode() + b"\n" + body, hashlib.sha256)
+        headers = {
+            "x-metronome-date": self.date,
+            "metronome-webhook-signature": signature.hexdigest(),
+        }
+        return headers, body
 
     def _body(self, number: int) -> bytes:
         customer = identity("customer", number % CUSTOMERS)

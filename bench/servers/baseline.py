@@ -12,10 +12,11 @@ from bench.servers.process import Server, free_port, started
 NEEDS = {
     "aiosqlite_insert": "aiosqlite",
     "dbos_enqueue": "dbos",
+    "dbos_steps": "dbos",
     "procrastinate_defer": "procrastinate",
     "postgres_insert": "psycopg_pool",
 }
-"""Packages of the group `bench` that a baseline needs."""
+"""Packages of the group `bench` that a baseline or a crew needs."""
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from bench.faults import Unmeasured
 from tests.throwaway_postgres import Cluster, found_binaries, running_cluster
@@ -20,7 +20,19 @@ class DatabaseServer:
         """Make an empty database; gives its address."""
         with self.cluster.connect() as connection:
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
-        return urlunsplit(urlsplit(self.cluster.url)._replace(path=f"/{name}"))
+        return urlunsplit(urlsplit(self.cluster.url)._replace(path=f"/{quote(name)}"))
+
+    def connections(self, url: str) -> int:
+        """Count who is connected to a database that `fresh` has given."""
+        asked = b"SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+        with self.cluster.connect() as connection:
+            row = connection.execute(asked, [_name_of(url)]).fetchone()
+        return int(_shown(row))
+
+    def drop(self, url: str) -> None:
+        """Remove a database that `fresh` has given, whoever is connected."""
+        with self.cluster.connect() as connection:
+            connection.execute(f'DROP DATABASE "{_name_of(url)}" WITH (FORCE)'.encode())
 
 
 @contextmanager
@@ -39,6 +51,10 @@ def running_database() -> Iterator[DatabaseServer]:
                 "PostgreSQL does not flush its commits; set fsync and synchronous_commit"
             )
         yield DatabaseServer(cluster, settings[2])
+
+
+def _name_of(url: str) -> str:
+    return unquote(urlsplit(url).path.removeprefix("/"))
 
 
 def _shown(row: tuple[object, ...] | None) -> str:

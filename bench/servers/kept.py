@@ -1,12 +1,12 @@
 """Proves after a race that everything that was acknowledged is in the database."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psycopg
 
-from bench.faults import LostNotification
+from bench.faults import LostNotification, WrongAnswer
 from bench.load.load_process import Sent
 from bench.load.notifications import notification_id
 
@@ -46,3 +46,34 @@ def _kept(store_url: str) -> set[str]:
     with psycopg.connect(store_url) as session:
         found = session.execute("SELECT notification_id FROM external_gate.notifications")
         return {row[0] for row in found}
+
+
+def prove_all_released(store_url: str, count: int) -> None:
+    """Compare what a crew has counted with the rows: each charged by one send, each released once.
+
+    Raises `WrongAnswer`.
+    """
+    asked = (
+        "SELECT count(*) FROM workflows WHERE state <> 'released' OR verdict <> 'paid'",
+        "SELECT count(*) FROM workflows",
+        "SELECT count(*) FROM attempts",
+        "SELECT sum(sends) FROM attempts",
+        "SELECT count(*) FROM releases",
+        "SELECT sum(sends) FROM releases",
+    )
+    told = _numbers(store_url, asked)
+    if told != [0] + [count] * (len(asked) - 1):
+        raise WrongAnswer(f"{count} workflows were released, but the books say {told}")
+
+
+def _numbers(store_url: str, questions: Sequence[str]) -> list[int]:
+    if store_url.startswith(SQLITE):
+        connection = sqlite3.connect(Path(store_url.removeprefix(SQLITE)))
+        try:
+            return [int(connection.execute(each).fetchone()[0] or 0) for each in questions]
+        finally:
+            connection.close()
+    with psycopg.connect(store_url) as session:
+        session.execute("SET search_path TO external_gate")
+        rows = [session.execute(each.encode()).fetchone() for each in questions]
+        return [int(row[0] or 0) if row else 0 for row in rows]

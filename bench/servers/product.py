@@ -49,12 +49,14 @@ level = "warning"
 
 
 @contextmanager
-def running_product(name: str, folder: Path, setup: Setup) -> Iterator[Server]:
-    """Start the service and wait until it is ready."""
+def running_product(
+    name: str, folder: Path, setup: Setup, *, cores: set[int] | None = None
+) -> Iterator[Server]:
+    """Start the service and wait until it is ready; on the servers' core, unless told otherwise."""
     port = free_port()
     command = write_config(name, folder, setup, port)
     log = folder / f"{name}.log"
-    with started(name, command, port=port, log=log, ready="/readyz") as server:
+    with started(name, command, port=port, log=log, cores=cores, ready="/readyz") as server:
         yield server
 
 
