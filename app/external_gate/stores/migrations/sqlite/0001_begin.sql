@@ -128,7 +128,7 @@ CREATE TABLE attempts (
     last_possible_send INTEGER, -- null until the first intent to send
     closed INTEGER NOT NULL CHECK (closed IN (0, 1)),
     PRIMARY KEY (workflow_id, number)
-) STRICT, WITHOUT ROWID;
+) STRICT; -- with a rowid: without one, every row of this size would take a page of its own
 
 -- P2: one open attempt per workflow.
 CREATE UNIQUE INDEX attempts_open ON attempts (workflow_id) WHERE closed = 0;
