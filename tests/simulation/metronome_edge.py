@@ -100,6 +100,8 @@ class MetronomeEdge:
             self._books.release(workflow_id, verdict, key)
             return ReleaseAnswer(ReleaseResult.CONFLICT, "409: in progress")
         answer = self._books.release(workflow_id, verdict, key)
+        if answer.result is ReleaseResult.NOT_COMMITTING:
+            self._world.truth.fates[workflow_id].metronome_takes_nothing = True
         if chances.strikes("error_after_effect"):
             return ReleaseAnswer(ReleaseResult.FAILED, "500")
         return answer

@@ -84,6 +84,8 @@ class Fate:
     """When `failed` was told first."""
     decisions: Counter[Verdict] = field(default_factory=Counter)
     """How many persons have decided so with evidence, or may have; then they answer for it."""
+    metronome_takes_nothing: bool = False
+    """Whether Metronome's side ended by itself: what is told from then on has no effect."""
     acknowledged: bool = False
     gateway_broke_its_word: bool = False
 
@@ -176,6 +178,8 @@ class Truth:
         turned = Verdict.FAILED in fate.verdicts
         # Who has forgotten what was told may be told otherwise, by a person or by the gateway.
         otherwise = bool(fate.persons) or fate.gateway_broke_its_word
+        # What had no effect cannot be read back either.
+        otherwise = otherwise or fate.metronome_takes_nothing
         forgotten = self.forgotten_verdicts and otherwise
         self.must("P5", not turned or forgotten, f"{fate.workflow_id} turned from failed to paid")
 
