@@ -287,7 +287,7 @@ def expired_before_failed_was_told(stage: Stage) -> None:
 
 @play("held refund_refused", (_S.REFUNDING, _S.HELD, _E))
 def refunded_too_late(stage: Stage) -> None:
-    stage.company.metronome.misbehave("release", "rate_limited", retry_after=3600)
+    stage.company.metronome.misbehave("release", "rate_limited", retry_after=3600, times=2)
     stage.begin("pm_no_refund")
     stage.until_answered_by_metronome()
     stage.act("hold")
