@@ -26,6 +26,7 @@ from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Dossier
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 When = Literal["before", "inside", "after", "midway"]
 """Inside: all is written and not yet committed. Midway: the other side has the request and its
@@ -137,8 +138,14 @@ class DoomedStore(SqliteStore):
                 self._doom.comes_by("before", names)
             return await super()._write(stage, first=first)
         async with self._doom.around(*names, commits=True):
-            result = await super()._write(stage, first=first)
-        self._has_work = self._has_work or names == ["record"]
+            return await super()._write(stage, first=first)
+
+    async def _take_in_together(
+        self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
+    ) -> Result:
+        async with self._doom.around(together.__name__, commits=True):
+            result = await super()._take_in_together(together, item)
+        self._has_work = True
         return result
 
 

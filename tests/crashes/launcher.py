@@ -117,7 +117,7 @@ async def doomed_service(folder: Path, doom: Doom, *, exclusive: bool) -> AsyncI
 def _assemble(loaded: Loaded, store: DoomedStore, doom: Doom, clock: MovedClock) -> Service:
     settings = loaded.settings
     service = make_service(settings, store, clock=clock, random=LittleJitter())
-    to_metronome, to_gateways = service.callers
+    to_metronome, to_gateways, *_ = service.callers
     engine = replace(
         service.engine,
         billing=MetronomeClient(
