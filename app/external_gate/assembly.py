@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random, SystemRandom
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from external_gate.domain.charge import Payer
 from external_gate.domain.clock import Clock, HighWater
 from external_gate.domain.errors import Broken
+from external_gate.domain.host_notice import NoticeType, Subscriptions
 from external_gate.domain.identifiers import CustomerId
 from external_gate.engine.context import Engine, Policy
 from external_gate.engine.operations import Operations
@@ -25,6 +27,11 @@ from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits
 from external_gate.metronome.client import MetronomeClient
+from external_gate.metronome.contracting_client import ContractingClient
+from external_gate.notices.courier import Courier, Route
+from external_gate.notices.notice_sink import SinkSurroundings
+from external_gate.notices.sink_registry import build_sink
+from external_gate.observe.courier_observer import LoggingCourierObserver
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
@@ -35,6 +42,8 @@ from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import Settings
 from external_gate.stores import choosing
 from external_gate.stores.store import Store
+from external_gate.thresholds.applying import PATIENCE, Thresholds
+from external_gate.thresholds.survey import CUSTOMERS_AT_ONCE
 
 check_gateway = registry.check
 """Checks a gateway's own keys while the configuration is loaded."""
@@ -68,6 +77,7 @@ class Service:
     receiver: Receiver
     notice_receiver: NoticeReceiver
     operations: Operations
+    courier: Courier
     metrics: Metrics
     observer: LoggingObserver
     callers: tuple[HttpxCaller, ...]
@@ -124,6 +134,8 @@ def make_service(
     high_water = HighWater(elapsed=elapsed_seconds)
     metrics = metrics or make_metrics()
     observer = LoggingObserver(metrics)
+    random = random or SystemRandom()
+    store.keep_notices(subscriptions(settings))
     metronome_caller = HttpxCaller(
         clock,
         high_water=high_water,
@@ -135,6 +147,13 @@ def make_service(
         clock,
         high_water=high_water,
         timeouts=Timeouts.within(timedelta(seconds=20)),
+        max_connections=settings.worker.concurrency,
+    )
+    notice_caller = HttpxCaller(
+        clock,
+        high_water=None,  # nothing of theirs has a send deadline
+        believes_dates=False,
+        timeouts=Timeouts.within(timedelta(seconds=15)),
         max_connections=settings.worker.concurrency,
     )
     engine = Engine(
@@ -151,7 +170,7 @@ def make_service(
         rules=make_rules(settings),
         policy=make_policy(settings),
         clock=clock,
-        random=random or SystemRandom(),
+        random=random,
         observer=observer,
         high_water=high_water,
     )
@@ -164,9 +183,17 @@ def make_service(
             store, engine.gateways, clock, LoggingNoticeObserver(metrics)
         ),
         operations=Operations(engine),
+        courier=Courier(
+            store,
+            make_routes(settings, notice_caller, clock),
+            clock=clock,
+            random=random,
+            observer=LoggingCourierObserver(metrics),
+            poll=timedelta(seconds=settings.worker.poll_seconds),
+        ),
         metrics=metrics,
         observer=observer,
-        callers=(metronome_caller, gateway_caller),
+        callers=(metronome_caller, gateway_caller, notice_caller),
         clock=clock,
     )
 
@@ -179,6 +206,30 @@ class _PayerTable:
 
     async def find(self, customer_id: CustomerId) -> Payer | None:
         return await self.store.payer(customer_id)
+
+
+@asynccontextmanager
+async def open_thresholds(
+    settings: Settings, *, clock: Clock | None = None, patience: timedelta = PATIENCE
+) -> AsyncIterator[Thresholds]:
+    """Give what shows and changes thresholds; `patience` is how long a change may take to be seen.
+
+    Opens no connection before it is asked something.
+    """
+    clock = clock or SystemClock()
+    async with HttpxCaller(
+        clock,
+        high_water=HighWater(elapsed=elapsed_seconds),
+        believes_dates=False,
+        timeouts=_metronome_timeouts(settings),
+        max_connections=CUSTOMERS_AT_ONCE,
+    ) as caller:
+        contracting = ContractingClient(
+            caller,
+            base_url=settings.metronome.base_url,
+            token=settings.metronome.api_token.get_secret_value(),
+        )
+        yield Thresholds(contracting, clock, settings.metronome.units, patience)
 
 
 def make_gateways(settings: Settings, caller: Caller, clock: Clock) -> Mapping[str, Gateway]:
@@ -199,6 +250,37 @@ def make_gateways(settings: Settings, caller: Caller, clock: Clock) -> Mapping[s
                 f"than {longest}: raise worker.lease_seconds and worker.drain_seconds"
             )
     return gateways
+
+
+def subscriptions(settings: Settings) -> Subscriptions:
+    """Give which endpoints get which notices; empty when none is configured."""
+    endpoints = settings.notices.every_endpoint()
+    wanted = {
+        kind: tuple(name for name, one in endpoints.items() if kind in (one.events or NoticeType))
+        for kind in NoticeType
+    }
+    return {kind: names for kind, names in wanted.items() if names}
+
+
+def make_routes(settings: Settings, caller: Caller, clock: Clock) -> Mapping[str, Route]:
+    """Make the sink of every endpoint. Raises `Broken` for one that cannot be used."""
+    return {
+        name: Route(
+            build_sink(endpoint, SinkSurroundings(name, caller, clock, resolve)),
+            timedelta(seconds=endpoint.timeout_seconds),
+        )
+        for name, endpoint in settings.notices.every_endpoint().items()
+    }
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Ask the system for every address of a host."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # no name at all, such as one with an endless label
+        raise OSError("the host is no name that can be looked up") from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def make_rules(settings: Settings) -> GuardRules:
@@ -232,6 +314,8 @@ def secrets_of(settings: Settings) -> list[str]:
     """Give every configured secret, so that logs can mask them wherever they appear."""
     found = [settings.metronome.api_token, *settings.metronome.webhook_secrets]
     found += [settings.payers.secret, settings.notices.secret]
+    for endpoint in settings.notices.endpoints.values():
+        found += endpoint.secrets
     plain = [secret.get_secret_value() for secret in found]
     for gateway in settings.gateways.values():
         for key, value in gateway.settings.items():

@@ -28,7 +28,7 @@ def test_copy_moves_what_the_configuration_names(lived: Home, there: tuple[str, 
     result = lived.run("db", "copy", *there)
 
     assert result.exit_code == 0
-    assert "workflows        1  " in result.stdout
+    assert "workflows          1  " in result.stdout
     assert f"Every row of {lived.database} is the same in postgres at" in result.stdout
     assert "name the schema in store.url and start" in result.stdout
     assert "copied attempts: 1 of 1\n" in result.stderr

@@ -24,6 +24,7 @@ BRANCHES = (BadInput, Refused, Unavailable, Broken)
 OUTSIDE_OF_THE_TREE = {
     "Refusal",  # the emulator shares no code with us
     "_TransactionLost",  # private to the writer, never leaves it
+    "Shortfall",  # what a check of the kit found; it never leaves the check
 }
 
 

@@ -282,8 +282,8 @@ def test_usage_that_is_no_amount_is_refused(emulator: Running, amount: object) -
     ("wanted", "reason"),
     [
         ({"starting_at": "2999-01-01T00:00:00Z"}, "has not started yet"),
-        ({"payment_gate_config": {"payment_gate_type": "STRIPE"}}, "STRIPE is not emulated"),
-        ({"custom_credit_type_id": USD_CENTS_ID}, "custom_credit_type_id is not emulated"),
+        ({"payment_gate_config": {"payment_gate_type": "STRIPE"}}, "needs a stripe_config"),
+        ({"custom_credit_type_id": USD_CENTS_ID}, "belongs to prepaid balances"),
         ({"payment_gate_config": {}}, "payment_gate_type"),
         ({"threshold_amount": "much"}, "threshold_amount"),
     ],

@@ -6,10 +6,8 @@ from external_gate.assembly import secrets_of
 from external_gate.observe.redaction import Redactor
 from external_gate.settings import load
 
-SECRETS = {
-    name: f"{name}0000000000000000000"[:20]
-    for name in ("token", "webhookA", "webhookB", "signs", "previousA", "previousB", "payers")
-}
+NAMES = "token webhookA webhookB signs previousA previousB payers notices pagerA pagerB"
+SECRETS = {name: f"{name}0000000000000000000"[:20] for name in NAMES.split()}
 
 KEYS = """
 [metronome]
@@ -22,6 +20,12 @@ secret = "{signs}"
 previous_secrets = ["{previousA}", "whsec_{previousB}"]
 [payers]
 secret = "{payers}"
+[notices]
+url = "https://shop.example/notices"
+secret = "{notices}"
+[notices.pager]
+url = "https://pager.example"
+secrets = ["{pagerA}", "whsec_{pagerB}"]
 """
 
 

@@ -150,6 +150,27 @@ def test_counts_of_the_store_are_shown_and_go_back_to_zero(scraped: Scraped) -> 
     assert scraped("unknowns_open") == 0
 
 
+def test_notices_on_their_way_are_shown_per_endpoint_until_there_are_none(
+    scraped: Scraped,
+) -> None:
+    waiting = Counts(
+        notices_waiting={"erp": 2},
+        notices_waiting_since={"erp": NOW - SECOND * 90},
+        notices_dead={"pager": 1},
+    )
+    scraped.metrics.set_counts(waiting, NOW)
+    scraped.metrics.notice_tried("erp", "delivered")
+
+    assert scraped("notices_waiting", endpoint="erp") == 2
+    assert scraped("notices_oldest_waiting_seconds", endpoint="erp") == 90
+    assert scraped("notices_dead", endpoint="pager") == 1
+    assert scraped("notice_tries_total", endpoint="erp", result="delivered") == 1
+
+    scraped.metrics.set_counts(Counts(), NOW)
+    for name in ("notices_waiting", "notices_oldest_waiting_seconds", "notices_dead"):
+        assert set(scraped.samples(name).values()) == {0}
+
+
 def test_what_the_outside_invents_becomes_other(scraped: Scraped) -> None:
     for number in range(1_000):
         scraped.metrics.notification_refused(f"reason {number}")

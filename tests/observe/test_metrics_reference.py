@@ -60,4 +60,4 @@ def test_watched_expressions_name_metrics_that_exist() -> None:
     watched = render().partition("## All of them")[0]
 
     assert {*re.findall(r"external_gate_[a-z_]+(?=[{\[)])", watched)} <= known
-    assert len(re.findall(r"^\| `.*external_gate_", watched, re.MULTILINE)) == 11
+    assert len(re.findall(r"^\| `.*external_gate_", watched, re.MULTILINE)) == 13

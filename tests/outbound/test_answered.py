@@ -3,13 +3,14 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from external_gate.outbound.calls import Answered, Call
+from external_gate.outbound.calls import Answered, Call, NeverSent
 from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.outbound.legal_call import HEADER_NAME, HEADER_VALUE, OURS
 from tests.outbound.conftest import MARK, OK, Connection, Peer, Script, impatient_caller, post
@@ -50,6 +51,29 @@ async def test_request_arrives_as_it_was_given(make_caller: MakeCaller) -> None:
         "User-Agent: gate/1",
     ]
     assert body == b"body"
+
+
+async def test_address_that_was_chosen_is_connected_to_under_the_name_of_the_host(
+    make_caller: MakeCaller,
+) -> None:
+    async with Peer(answering()) as peer, make_caller() as caller:
+        url = f"http://app.example:{peer.port}/{MARK}"
+        end = await caller.call(replace(post(url), connect_to="127.0.0.1"))
+
+    assert isinstance(end, Answered)
+    assert f"\r\nHost: app.example:{peer.port}\r\n".encode() in peer.seen
+
+
+async def test_certificate_is_held_against_the_host_not_the_chosen_address(
+    make_caller: MakeCaller, server_tls: ssl.SSLContext
+) -> None:
+    async with Peer(answering(), server_tls) as peer, make_caller() as caller:
+        same = await caller.call(replace(post(peer.url), connect_to="127.0.0.1"))
+        named = f"https://app.example:{peer.port}/{MARK}"
+        other = await caller.call(replace(post(named), connect_to="127.0.0.1"))
+
+    assert isinstance(same, Answered)
+    assert isinstance(other, NeverSent)
 
 
 async def test_user_agent_names_the_product(make_caller: MakeCaller) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from external_gate.domain.host_notice import NoticeType
 from external_gate.domain.money import Unit
 from external_gate.settings import Loaded, SettingsFaulty, load
 
@@ -93,11 +94,65 @@ def test_payers_over_http_need_an_address(faults_with: Faults, load_with: Load) 
 
 
 def test_notices_are_never_unsigned(faults_with: Faults, load_with: Load) -> None:
-    to = {"EXTERNAL_GATE_NOTICES__URL": "http://127.0.0.1:1/notices"}
+    to = {"EXTERNAL_GATE_NOTICES__URL": "https://host.example/notices"}
 
     assert set(faults_with(**to)) == {"notices.secret"}
     loaded = load_with(**to, EXTERNAL_GATE_NOTICES__SECRET="s")
     assert loaded.settings.notices.secret.get_secret_value() == "s"
+    (default,) = loaded.settings.notices.every_endpoint().items()
+    assert default[0] == "default"
+    assert [secret.get_secret_value() for secret in default[1].secrets] == ["s"]
+
+
+SOUND_ENDPOINT = "[notices.erp]\nurl = 'https://host.example'\nsecrets = ['s']\n"
+
+
+def test_named_endpoint_is_set_by_file_and_environment(load_with: Load) -> None:
+    loaded = load_with(
+        f"{SOUND_ENDPOINT}events = ['workflow.held']\n",
+        EXTERNAL_GATE_NOTICES__ERP__ALLOW_PRIVATE="true",
+    )
+
+    (erp,) = loaded.settings.notices.every_endpoint().values()
+    assert erp.events == (NoticeType.HELD,)
+    assert erp.allow_private
+    assert loaded.sources["notices.erp.timeout_seconds"] == "default"
+    assert loaded.sources["notices.erp.allow_private"].startswith("environment ")
+
+
+@pytest.mark.parametrize(
+    ("more", "keys"),
+    [
+        ("[notices.erp]\nevents = []\n", {"notices.erp.url", "notices.erp.secrets"}),
+        ("[notices.erp]\nsink = 'queue'\n", set()),
+        (f"{SOUND_ENDPOINT}events = ['workflow.sold']\n", {"notices.erp.events"}),
+        (f"{SOUND_ENDPOINT}timeout_seconds = 30\n", {"notices.erp.timeout_seconds"}),
+        (f"{SOUND_ENDPOINT}uri = 'x'\n", {"notices.erp.uri"}),
+        (f"[notices]\nurl = 'https://h'\nsecret = 's'\n{SOUND_ENDPOINT}", set()),
+        (
+            "[notices]\nurl = 'https://h'\nsecret = 's'\n"
+            + SOUND_ENDPOINT.replace("erp", "default"),
+            {"notices.default"},
+        ),
+    ],
+)
+def test_faults_of_a_named_endpoint(faults_with: Faults, more: str, keys: set[str]) -> None:
+    assert set(faults_with(more)) == keys
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:3000", "localhost", "[::1]", "10.1.2.3", "app.localhost"]
+)
+def test_private_address_of_notices_must_be_allowed(
+    faults_with: Faults, load_with: Load, host: str
+) -> None:
+    named = SOUND_ENDPOINT.replace("https://host.example", f"http://{host}/notices")
+    default = f"[notices]\nurl = 'http://{host}'\nsecret = 's'\n"
+
+    assert set(faults_with(named)) == {"notices.erp.url"}
+    assert set(faults_with(default)) == {"notices.url"}
+    load_with(f"{named}allow_private = true\n")
+    load_with(f"{default}allow_private = true\n")
 
 
 def test_every_operator_has_a_token_of_their_own(faults_with: Faults) -> None:

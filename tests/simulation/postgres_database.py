@@ -24,11 +24,15 @@ TABLES = (
     "incidents",
     "payers",
     "gateway_notices",
+    "host_notices",
+    "notice_deliveries",
     "meta",
 )
 """Whatever is referred to comes before what refers to it."""
 
-NUMBERED = ("notifications", "evidence", "history", "incidents", "gateway_notices")
+NUMBERED = (
+    "notifications", "evidence", "history", "incidents", "gateway_notices", "host_notices",
+)  # fmt: skip
 
 IN_ORDER = CLAIMABLE.replace("ORDER BY claimable_at", "ORDER BY claimable_at, received_at")
 """What is due at one millisecond PostgreSQL gives as its pages lie, which no seed decides; so the

@@ -11,6 +11,7 @@ import pytest
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import BadInput, Broken, Refused
+from external_gate.domain.host_notice import DeliveryState, NoticeFilter, NoticeType
 from external_gate.domain.identifiers import CustomerId
 from external_gate.domain.workflow import State
 from external_gate.stores.copied_tables import TABLES
@@ -26,8 +27,10 @@ from external_gate.testkit.store_checks.store_samples import (
     W1,
     W2,
     begun,
+    change,
     charging,
     later,
+    paid,
     told,
 )
 from tests.stores.conftest import another_process, by_hand, line_of, opened, opened_postgres
@@ -47,6 +50,7 @@ async def _everything(store: Store) -> dict[str, Any]:
         "history": [await store.history(each) for each in ids],
         "incidents": [await store.incidents(each) for each in ids],
         "notices": await store.notices(limit=LOTS),
+        "host notices": await store.host_notices(NoticeFilter(limit=LOTS)),
         "notifications": await store.notifications(limit=LOTS),
         "payers": await store.payers(limit=LOTS),
         "counts": await store.counts(),
@@ -91,6 +95,28 @@ async def _moved(path: Path, address: PostgresAddress) -> AsyncIterator[Store]:
     move(path, address)
     async with opened_postgres(address) as store:
         yield store
+
+
+async def test_notices_arrive_as_they_were_and_are_numbered_on(
+    path: Path, address: PostgresAddress
+) -> None:
+    everything = dict.fromkeys(NoticeType, ("erp", "pager"))
+    async with opened(path) as store:
+        store.keep_notices(everything)
+        await store.save(change(await paid(store), State.RELEASED))
+        (due,) = await store.claim_notices("erp", now=NOW, lease=LEASE, limit=9)
+        await store.settle_notice(due, state=DeliveryState.DEAD, outcome="410", at=later(1))
+        before = await store.host_notices(NoticeFilter())
+
+    async with _moved(path, address) as store:
+        store.keep_notices(everything)
+        assert await store.host_notices(NoticeFilter()) == before
+        (waiting,) = await store.claim_notices("pager", now=NOW, lease=LEASE, limit=9)
+        await store.save(change(await paid(store, W2), State.RELEASED))
+        (newest, _) = await store.host_notices(NoticeFilter())
+
+    assert waiting.body == before[0].body.encode()
+    assert newest.number == before[0].number + 1
 
 
 async def test_charge_on_the_wire_is_found_as_such(path: Path, address: PostgresAddress) -> None:

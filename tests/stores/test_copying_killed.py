@@ -72,6 +72,14 @@ def lived(path: Path) -> Path:
             "INSERT INTO payers VALUES (?, 'cus', 'pm', NULL)",
             [(f"customer-{number}",) for number in range(ROWS + 5)],
         )
+        connection.executemany(
+            "INSERT INTO host_notices VALUES (?, 'msg_' || ?1, 'threshold.sold', NULL, 0, 1, '')",
+            [(number,) for number in range(1, ROWS + 5)],
+        )
+        connection.execute(
+            "INSERT INTO notice_deliveries (notice, endpoint, state, due_at, give_up_at)"
+            " SELECT number, 'erp', 'waiting', 1, 2 FROM host_notices"
+        )
         assert all(count_of(connection, table) for table in TABLES)
     return path
 

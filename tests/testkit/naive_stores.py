@@ -13,9 +13,11 @@ from external_gate.domain.charge import Payer
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import BadInput, LeaseLost
 from external_gate.domain.evidence import Evidence, Source
+from external_gate.domain.host_notice import DueNotice
 from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
 from external_gate.domain.ledger import Allow, Defer, GuardVerdict, HistoryEntry, Ledger
 from external_gate.domain.workflow import Workflow
+from external_gate.stores.host_notice_rules import notices_of_save
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import (
     Change,
@@ -285,6 +287,27 @@ class OverwritesHolds(Careful):
         return replace(
             saved, workflow=replace(saved.workflow, hold_wanted=None, hold_wanted_detail="")
         )
+
+
+class TellsWhatFailed(Careful):
+    """Tells the host in a transaction of its own, whatever became of the save."""
+
+    async def save(self, change: Change) -> Dossier:
+        try:
+            return await super().save(change)
+        except LeaseLost:
+            for notice in notices_of_save(change, Dossier(change.after)):
+                await self.put_notice(notice)
+            raise
+
+
+class LeasesNoNotice(Careful):
+    """Whoever asks for notices gets them, also while another tries them."""
+
+    async def claim_notices(
+        self, endpoint: str, *, now: datetime, lease: timedelta, limit: int
+    ) -> Sequence[DueNotice]:
+        return await super().claim_notices(endpoint, now=now, lease=timedelta(0), limit=limit)
 
 
 class MovesDueAt(Careful):

@@ -172,6 +172,15 @@ FAULTS: list[tuple[type[SqliteStore], tuple[str, ...], set[str]]] = [
         ("holds",),
         {"hold-asked-for-meanwhile-survives-a-save-and-wakes"},
     ),
+    (naive.TellsWhatFailed, ("outbox",), {"save-that-fails-tells-nothing"}),
+    (
+        naive.LeasesNoNotice,
+        ("outbox",),
+        {
+            "claimed-notice-is-nobody-elses-until-its-lease-ends",
+            "processes-never-claim-one-notice-at-the-same-moment",
+        },
+    ),
     (naive.MovesDueAt, ("leases",), {"due-at-stays-what-was-saved"}),
     (naive.CountsInFloats, ("intake",), {"total-keeps-every-digit"}),
     (

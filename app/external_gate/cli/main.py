@@ -32,6 +32,12 @@ COMMANDS: Mapping[str, Place] = {
     "notifications": Place(
         f"{_CLI}.notifications:notifications", "See what Metronome sent, and read it again."
     ),
+    "thresholds": Place(
+        f"{_CLI}.thresholds:thresholds", "Put payment gates on contracts, and switch them."
+    ),
+    "notices": Place(
+        f"{_CLI}.notices:notices", "See what your application was told, and tell it again."
+    ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
     "gateways": Place(f"{_CLI}.gateways:gateways", "See, make and certify gateway adapters."),
     "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or move it."),

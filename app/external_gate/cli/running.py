@@ -62,6 +62,7 @@ class Run:
             loop.add_signal_handler(number, self.stop)
         beating = asyncio.create_task(self._keep_beating())
         working = asyncio.create_task(self._work())
+        telling = asyncio.create_task(self._tell_host())
         if self._worker is not None:
             self._service.store.when_due(self._worker.wake)
         # A worker that fails takes the process with it: its supervisor starts a whole one again.
@@ -69,7 +70,10 @@ class Run:
         try:
             await self._serve(announce=announce)
             await working
+            await telling
         finally:
+            telling.cancel()  # where the worker or the web has failed
+            await asyncio.gather(telling, return_exceptions=True)
             beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beating
@@ -82,6 +86,7 @@ class Run:
         events.log().info(events.DRAINING)
         if self._worker is not None:
             self._worker.drain()
+            self._service.courier.drain()
         delay = 0.0 if hurry else self._service.settings.server.drain_delay_seconds
         asyncio.get_running_loop().call_later(delay, self._close_listener)
 
@@ -108,6 +113,11 @@ class Run:
             await self._worker.run()
         else:
             await self._stopping.wait()
+
+    async def _tell_host(self) -> None:
+        """Deliver notices wherever a worker runs; a process that only receives tells nobody."""
+        if self._worker is not None:
+            await self._service.courier.run()
 
     async def _keep_beating(self) -> None:
         while True:

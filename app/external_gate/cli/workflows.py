@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from external_gate.cli import workflow_acts
+from external_gate.cli import missing, workflow_acts
 from external_gate.cli.config import config_option
 from external_gate.cli.endings import THE_ANSWER_IS_NO, leave
 from external_gate.cli.moments import SINCE, short_age
@@ -42,7 +42,7 @@ def workflows() -> None:
     """
 
 
-for act in workflow_acts.ACTS:
+for act in (*workflow_acts.ACTS, missing.missing):
     workflows.add_command(act)
 
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict
 
+CUSTOMER_ASKED = "customer_action_asked"
+"""The event in the history when a gateway sends the customer to an address."""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:

@@ -3,12 +3,14 @@
 from external_gate.emulator import balances, contracts, releases, shapes
 from external_gate.emulator.call import Call, Reply, cut_page
 from external_gate.emulator.denomination import USD_CENTS_ID
+from external_gate.emulator.emulated_time import rfc3339
 from external_gate.emulator.refusals import invalid
 from external_gate.emulator.request_models import (
     ContractEdit,
     ContractQuery,
     CustomerQuery,
     NewContract,
+    RateCardQuery,
     Release,
     read,
 )
@@ -40,6 +42,38 @@ def edit_contract(call: Call) -> Reply:
     """POST /v2/contracts/edit."""
     contract = contracts.edit(call.books, read(ContractEdit, call.body), now=call.now)
     return Reply(body={"data": {"id": contract.id}})
+
+
+def ignore_contract_edit(call: Call) -> Reply:
+    """Answer an edit as though it were done, and do nothing."""
+    contract = contracts.ignore_edit(call.books, read(ContractEdit, call.body))
+    return Reply(body={"data": {"id": contract.id}})
+
+
+def list_edits(call: Call) -> Reply:
+    """POST /v2/contracts/getEditHistory."""
+    wanted = read(ContractQuery, call.body)
+    contract = call.books.contract(customer_id=wanted.customer_id, contract_id=wanted.contract_id)
+    return Reply(body={"data": contract.edits})
+
+
+def retrieve_rate_card(call: Call) -> Reply:
+    """POST /v1/contract-pricing/rate-cards/get: every id is a rate card here."""
+    card_id = read(RateCardQuery, call.body).id
+    cards = call.books.rate_cards
+    conversions = [
+        {"custom_credit_type": shapes.credit_type_shape(unit), "fiat_per_custom_credit": f"{price}"}
+        for unit, price in cards.conversions(card_id)
+    ]
+    shape = {
+        "id": card_id,
+        "name": card_id,
+        "created_at": rfc3339(call.now),
+        "created_by": "emulator",
+        "fiat_credit_type": shapes.credit_type_shape(cards.currency_of(card_id)),
+        "credit_type_conversions": conversions,
+    }
+    return Reply(body={"data": shape})
 
 
 def net_balance(call: Call) -> Reply:

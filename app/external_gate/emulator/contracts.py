@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from external_gate.emulator.books import Books
+from external_gate.emulator.emulated_time import rfc3339
 from external_gate.emulator.evaluation import evaluate
 from external_gate.emulator.records import Commit, Contract, ThresholdKind
 from external_gate.emulator.refusals import Refusal, invalid
@@ -38,6 +39,7 @@ def create(books: Books, wanted: NewContract, *, now: datetime) -> Contract:
     for kind in ThresholdKind:
         config = getattr(wanted, kind.field_name)
         if config is not None:
+            _check(books, contract, kind, config)
             _set_threshold(contract, kind, config, now=now)
     books.add_contract(contract)
     for starting in wanted.commits:
@@ -48,21 +50,43 @@ def create(books: Books, wanted: NewContract, *, now: datetime) -> Contract:
 
 def edit(books: Books, change: ContractEdit, *, now: datetime) -> Contract:
     """Add or update thresholds and evaluate; all of the edit is applied, or none of it."""
-    contract = books.contract(customer_id=change.customer_id, contract_id=change.contract_id)
-    if change.uniqueness_key is not None and change.uniqueness_key in contract.edit_keys:
-        raise Refusal(409, f"An edit with uniqueness_key {change.uniqueness_key} was already made")
-    wanted = {kind: _edited(contract, change, kind) for kind in ThresholdKind}
+    contract = _editable(books, change)
+    wanted = {kind: _edited(books, contract, change, kind) for kind in ThresholdKind}
     for kind, config in wanted.items():
         if config is not None:
             _set_threshold(contract, kind, config, now=now)
-    if change.uniqueness_key is not None:
-        contract.edit_keys.add(change.uniqueness_key)
+    _note(books, contract, change, now=now)
     evaluate(books, contract, now=now)
     return contract
 
 
+def ignore_edit(books: Books, change: ContractEdit) -> Contract:
+    """Take an edit, its uniqueness key with it, and do nothing.
+
+    As Metronome did with re-enabled thresholds from 2026-03-01 to 2026-03-12.
+    """
+    contract = _editable(books, change)
+    if change.uniqueness_key is not None:
+        contract.edit_keys.add(change.uniqueness_key)
+    return contract
+
+
+def _editable(books: Books, change: ContractEdit) -> Contract:
+    contract = books.contract(customer_id=change.customer_id, contract_id=change.contract_id)
+    if change.uniqueness_key is not None and change.uniqueness_key in contract.edit_keys:
+        raise Refusal(409, f"An edit with uniqueness_key {change.uniqueness_key} was already made")
+    return contract
+
+
+def _note(books: Books, contract: Contract, change: ContractEdit, *, now: datetime) -> None:
+    if change.uniqueness_key is not None:
+        contract.edit_keys.add(change.uniqueness_key)
+    sent = change.model_dump(exclude_unset=True, exclude={"customer_id", "contract_id"})
+    contract.edits.append({"id": books.new_id(), "timestamp": rfc3339(now), **sent})
+
+
 def _edited(
-    contract: Contract, change: ContractEdit, kind: ThresholdKind
+    books: Books, contract: Contract, change: ContractEdit, kind: ThresholdKind
 ) -> dict[str, object] | None:
     added = getattr(change, f"add_{kind.field_name}")
     update = getattr(change, f"update_{kind.field_name}")
@@ -77,8 +101,16 @@ def _edited(
         raise invalid(f"update_{kind.field_name}: the contract has none; add it first")
     else:
         config = _merged(present, update)
-    read_threshold(kind, config)
+    _check(books, contract, kind, config)
     return config
+
+
+def _check(
+    books: Books, contract: Contract, kind: ThresholdKind, config: Mapping[str, object]
+) -> None:
+    unit_id = read_threshold(kind, config).custom_credit_type_id
+    if unit_id and books.rate_cards.price_of(contract.rate_card_id, unit_id) is None:
+        raise invalid(f"{kind.field_name}: the rate card has no custom_credit_type_id {unit_id}")
 
 
 def _merged(present: Mapping[str, object], update: Mapping[str, object]) -> dict[str, object]:
@@ -97,7 +129,6 @@ def _merged(present: Mapping[str, object], update: Mapping[str, object]) -> dict
 def _set_threshold(
     contract: Contract, kind: ThresholdKind, config: Mapping[str, object], *, now: datetime
 ) -> None:
-    read_threshold(kind, config)
     if contract.starting_at > now:
         raise invalid(
             "Threshold billing cannot be configured on a contract that has not started yet"

@@ -64,6 +64,7 @@ class RateCard(Order):
 
     rate_card_id: Annotated[str, Field(min_length=1)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    custom_units: dict[str, Annotated[Decimal, Field(gt=0)]] = {}
 
 
 class AnyNotification(Order):
@@ -151,6 +152,7 @@ class Controls:
     def _set_currency(self, ask: "_Ask") -> object:
         card = ask.read(RateCard)
         self.books.rate_cards.assigned[card.rate_card_id] = card.currency
+        self.books.rate_cards.custom_units[card.rate_card_id] = dict(card.custom_units)
         return {"rate_cards": self.books.rate_cards.assigned}
 
     def _send_anything(self, ask: "_Ask") -> object:

@@ -7,7 +7,7 @@ from external_gate.emulator import shapes
 from external_gate.emulator.books import Books
 from external_gate.emulator.call import Call, Reply
 from external_gate.emulator.decimal_json import LARGEST_EXPONENT
-from external_gate.emulator.denomination import FIAT_CODES, credit_type
+from external_gate.emulator.denomination import FIAT_CODES, CreditType, credit_type, custom_unit
 from external_gate.emulator.evaluation import evaluate
 from external_gate.emulator.records import Contract, Customer
 from external_gate.emulator.refusals import Refusal, invalid
@@ -113,9 +113,13 @@ def ingest(call: Call) -> Reply:
 
 def list_credit_types(call: Call) -> Reply:
     """GET /v1/credit-types/list."""
-    units = [credit_type(code) for code in sorted(FIAT_CODES)]
+    cards = call.books.rate_cards
+    own = {name for card in cards.custom_units.values() for name in card}
     page, next_page = call.page(
-        [shapes.credit_type_shape(u) | {"is_currency": True} for u in units]
+        [
+            *(_unit(credit_type(code), is_currency=True) for code in sorted(FIAT_CODES)),
+            *(_unit(custom_unit(name), is_currency=False) for name in sorted(own)),
+        ]
     )
     return Reply(body={"data": page, "next_page": next_page})
 
@@ -124,6 +128,10 @@ def list_services(_call: Call) -> Reply:
     """GET /v1/services: where webhooks come from, which is here."""
     webhooks = {"name": "webhooks", "usage": "makes_connections_from", "ips": ["127.0.0.1"]}
     return Reply(body={"services": [webhooks]})
+
+
+def _unit(unit: CreditType, *, is_currency: bool) -> shapes.Shape:
+    return shapes.credit_type_shape(unit) | {"is_currency": is_currency}
 
 
 def _cost(event: UsageEvent) -> Decimal:

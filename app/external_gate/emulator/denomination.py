@@ -6,6 +6,7 @@ Source: docs.metronome.com, "Use currencies and custom pricing units", read 2026
 import re
 import uuid
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 USD_CENTS_ID = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
 # The fiat currencies that Metronome lists, as of 2026-08-28.
@@ -37,6 +38,11 @@ def credit_type(code: str) -> CreditType:
     return CreditType(str(uuid.uuid5(_ID_SPACE, code)), code, code)
 
 
+def custom_unit(name: str) -> CreditType:
+    """Give the pricing unit of an account's own, such as `AI Tokens`."""
+    return CreditType(str(uuid.uuid5(_ID_SPACE, f"custom/{name}")), name, name)
+
+
 @dataclass(slots=True)
 class RateCards:
     """Decide a contract's currency from its rate card, because any rate card is accepted.
@@ -46,6 +52,18 @@ class RateCards:
     """
 
     assigned: dict[str, str] = field(default_factory=dict)
+    custom_units: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    """By rate card and name: what one costs, in the unit of the card's currency."""
+
+    def conversions(self, rate_card_id: str | None) -> list[tuple[CreditType, Decimal]]:
+        """Give the custom pricing units of a rate card, each with its price."""
+        named = self.custom_units.get(rate_card_id or "", {})
+        return [(custom_unit(name), price) for name, price in named.items()]
+
+    def price_of(self, rate_card_id: str | None, unit_id: str) -> Decimal | None:
+        """Give what one of a custom pricing unit costs; None when the card does not have it."""
+        prices = (price for unit, price in self.conversions(rate_card_id) if unit.id == unit_id)
+        return next(prices, None)
 
     def currency_of(self, *names: str | None) -> CreditType:
         """Give the pricing unit for a rate card that is known by these names."""

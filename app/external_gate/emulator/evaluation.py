@@ -26,7 +26,7 @@ def evaluate(books: Books, contract: Contract, *, now: datetime) -> Workflow | N
     if books.open_workflow_of(contract):
         return None
     for kind, config in contract.thresholds.items():
-        threshold = read_threshold(kind, config)
+        threshold = _in_fiat(books, contract, read_threshold(kind, config))
         amount = amount_due(books, contract, threshold) if threshold.is_enabled else None
         if amount is not None:
             return _open(books, contract, kind, threshold, amount=amount, now=now)
@@ -48,6 +48,21 @@ def amount_due(books: Books, contract: Contract, threshold: Threshold) -> Decima
     return unbilled if unbilled > 0 and unbilled >= threshold.threshold_amount else None
 
 
+def _in_fiat(books: Books, contract: Contract, threshold: Threshold) -> Threshold:
+    """Give a threshold in custom pricing units as one in the rate card's currency.
+
+    Metronome grants such a commit in the custom unit; here balances are kept in the currency.
+    """
+    unit_id = threshold.custom_credit_type_id
+    price = books.rate_cards.price_of(contract.rate_card_id, unit_id) if unit_id else None
+    if price is None:
+        return threshold
+    amounts = {"threshold_amount": threshold.threshold_amount * price}
+    if isinstance(threshold, PrepaidThreshold):
+        amounts["recharge_to_amount"] = threshold.recharge_to_amount * price
+    return threshold.model_copy(update=amounts)
+
+
 def _open(
     books: Books,
     contract: Contract,
@@ -64,13 +79,19 @@ def _open(
     books.add_workflow(workflow)
     reached = payloads.threshold_reached(workflow, message_id=books.new_id(), now=now)
     books.outbox.add(reached, now=now)
-    if threshold.payment_gate_config.payment_gate_type == "NONE":
-        workflow.state = WorkflowState.COMMITTED
-        books.grant(commit)
-    else:
+    gate = threshold.payment_gate_config.payment_gate_type
+    if gate == "EXTERNAL":
         workflow.initiate = payloads.external_initiate(workflow, message_id=books.new_id())
         workflow.state = WorkflowState.COMMITTING
         books.outbox.add(workflow.initiate, now=now)
+        return workflow
+    workflow.state = WorkflowState.COMMITTED
+    books.grant(commit)
+    if gate == "STRIPE":  # Stripe itself is not emulated: its customers have always paid
+        books.outbox.add(
+            payloads.payment_status(workflow, message_id=books.new_id(), status="paid", now=now),
+            now=now,
+        )
     return workflow
 
 

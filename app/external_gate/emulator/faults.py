@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 WEBHOOK_KINDS = ("duplicate", "reorder", "lost_acknowledgement", "slow", "drop_before")
-CALL_KINDS = ("slow", "status", "rate_limited", "drop_before", "drop_after")
+CALL_KINDS = ("slow", "status", "rate_limited", "drop_before", "drop_after", "ignored")
 
 Target = Literal[
     "webhook", "release", "invoice", "customer", "contract", "edit", "ingest", "other", "any"
@@ -22,6 +22,7 @@ Kind = Literal[
     "rate_limited",
     "drop_before",
     "drop_after",
+    "ignored",
 ]
 
 
@@ -34,7 +35,8 @@ class Fault(BaseModel):
     On calls (`any` means any call): `slow` answers `seconds` of real time after the request took
     effect; `status` answers that status, without the effect unless `after`, and stores it under the
     idempotency key unless `stored` is false; `rate_limited` is a 429 with `retry_after` seconds;
-    `drop_before` and `drop_after` close the connection before or after the effect.
+    `drop_before` and `drop_after` close the connection before or after the effect;
+    `ignored`, on `edit` alone, answers 200 without the effect, and its uniqueness key is used up.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -55,6 +57,8 @@ class Fault(BaseModel):
         possible = WEBHOOK_KINDS if self.on == "webhook" else CALL_KINDS
         if self.kind not in possible:
             raise ValueError(f"{self.kind} is not possible on {self.on}; choose {possible}")
+        if self.kind == "ignored" and self.on != "edit":
+            raise ValueError("ignored is possible on edit alone")
         return self
 
 

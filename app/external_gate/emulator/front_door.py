@@ -28,6 +28,8 @@ class ApiRoute:
     path: str
     handler: Handler
     target: str = "other"
+    ignore: Handler | None = None
+    """Answers as `handler` does, without its effect; None where that was never seen."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ class FrontDoor:
         if failure and not failure.after:
             return _failed(failure), failure.stored
         try:
-            reply = visit.route.handler(visit.call).frozen()
+            reply = _handler_of(visit)(visit.call).frozen()
         except Refusal as refusal:
             return Reply(refusal.status, refusal.body()), refusal.executed
         return (_failed(failure), failure.stored) if failure else (reply, True)
@@ -157,6 +159,11 @@ def respond(reply: Reply) -> Response:
     content = reply.content()
     media_type = None if content is None else "application/json"
     return Response(content, reply.status, dict(reply.headers), media_type)
+
+
+def _handler_of(visit: _Visit) -> Handler:
+    is_ignored = visit.fault is not None and visit.fault.kind == "ignored"
+    return visit.route.ignore if is_ignored and visit.route.ignore else visit.route.handler
 
 
 def _failed(fault: Fault) -> Reply:

@@ -71,6 +71,8 @@ class Contract:
     thresholds: dict[ThresholdKind, dict[str, object]] = field(default_factory=dict)
     usage: Decimal = Decimal(0)
     edit_keys: set[str] = field(default_factory=set)
+    edits: list[dict[str, object]] = field(default_factory=list)
+    """As they are listed: id, timestamp, uniqueness key and what was sent."""
 
 
 @dataclass(frozen=True, slots=True)

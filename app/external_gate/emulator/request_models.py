@@ -37,12 +37,19 @@ class PrecalculatedTax(Lenient):
     tax_name: str | None = None
 
 
+class StripeConfig(Lenient):
+    """How Metronome itself would charge through Stripe; this emulator says paid at once."""
+
+    payment_type: Literal["INVOICE", "PAYMENT_INTENT"]
+
+
 class PaymentGate(Lenient):
     """How the commit is gated; EXTERNAL is what this emulator is for."""
 
     payment_gate_type: Literal["NONE", "STRIPE", "EXTERNAL"]
     tax_type: Literal["NONE", "STRIPE", "ANROK", "PRECALCULATED"] = "NONE"
     precalculated_tax_config: PrecalculatedTax | None = None
+    stripe_config: StripeConfig | None = None
 
 
 class Discount(Lenient):
@@ -146,6 +153,12 @@ class ContractQuery(Lenient):
     include_balance: bool = False
 
 
+class RateCardQuery(Lenient):
+    """POST /v1/contract-pricing/rate-cards/get."""
+
+    id: Annotated[str, Field(min_length=1)]
+
+
 class CustomerQuery(Lenient):
     """Any listing in a POST body: `cursor` and `next_page` mean the same."""
 
@@ -206,10 +219,11 @@ def read_threshold(kind: ThresholdKind, config: Mapping[str, object]) -> Thresho
     """Give a whole threshold configuration, or refuse what Metronome or this emulator cannot do."""
     model = SpendThreshold if kind is ThresholdKind.SPEND else PrepaidThreshold
     threshold = read(model, config, where=kind.field_name)
-    if threshold.payment_gate_config.payment_gate_type == "STRIPE":
-        raise invalid(f"{kind.field_name}: payment_gate_type STRIPE is not emulated; use EXTERNAL")
-    if threshold.custom_credit_type_id is not None:
-        raise invalid(f"{kind.field_name}: custom_credit_type_id is not emulated; leave it out")
+    gate = threshold.payment_gate_config
+    if gate.payment_gate_type == "STRIPE" and gate.stripe_config is None:
+        raise invalid(f"{kind.field_name}: payment_gate_type STRIPE needs a stripe_config")
+    if kind is ThresholdKind.SPEND and threshold.custom_credit_type_id is not None:
+        raise invalid(f"{kind.field_name}: custom_credit_type_id belongs to prepaid balances")
     if (
         isinstance(threshold, PrepaidThreshold)
         and threshold.recharge_to_amount <= threshold.threshold_amount

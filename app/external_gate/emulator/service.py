@@ -48,7 +48,15 @@ API = (
     ApiRoute("POST", "/v1/contracts/create", contract_calls.create_contract),
     ApiRoute("POST", "/v2/contracts/get", contract_calls.retrieve_contract, "contract"),
     ApiRoute("POST", "/v2/contracts/list", contract_calls.list_contracts, "contract"),
-    ApiRoute("POST", "/v2/contracts/edit", contract_calls.edit_contract, "edit"),
+    ApiRoute(
+        "POST",
+        "/v2/contracts/edit",
+        contract_calls.edit_contract,
+        "edit",
+        ignore=contract_calls.ignore_contract_edit,
+    ),
+    ApiRoute("POST", "/v2/contracts/getEditHistory", contract_calls.list_edits),
+    ApiRoute("POST", "/v1/contract-pricing/rate-cards/get", contract_calls.retrieve_rate_card),
     ApiRoute("POST", "/v1/contracts/customerBalances/getNetBalance", contract_calls.net_balance),
     ApiRoute("POST", "/v1/contracts/customerBalances/list", contract_calls.list_balances),
     ApiRoute(

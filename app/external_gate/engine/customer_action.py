@@ -1,18 +1,16 @@
 """What the customer must do before a pending charge can be final: noted where it is new. Pure.
 
-The line in the history comes with the save that learns of it: whoever tells the host application
-hooks in there. It holds no address, because who has that may act for the customer.
+The line in the history comes with the save that learns of it, and with that line the notice to the
+host application. The line holds no address, because who has that may act for the customer.
 """
 
 from dataclasses import replace
 
 from external_gate.domain.evidence import Attempt
+from external_gate.domain.ledger import CUSTOMER_ASKED
 from external_gate.domain.workflow import State
 from external_gate.engine.draft import Draft
 from external_gate.stores.store_records import Dossier
-
-CUSTOMER_ASKED = "customer_action_asked"
-"""The event in the history."""
 
 
 def action_url(dossier: Dossier) -> str | None:

@@ -9,6 +9,7 @@ from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, 
 from external_gate.domain.workflow import Verdict
 from external_gate.metronome import wire
 from external_gate.metronome.billing import Contract, Customer, Invoice, ReleaseAnswer
+from external_gate.metronome.contracting import AlreadyMade
 from external_gate.metronome.release_wire import judge_release
 from external_gate.outbound.calls import (
     Answered,
@@ -74,9 +75,9 @@ class MetronomeClient:
     ) -> None:
         """Change a contract; amounts in `changes` are `Decimal`, floats are `BadInput`.
 
-        Raises `Refused` when Metronome refuses; a 409 names the uniqueness key, which was perhaps
-        used by an earlier call of ours: read the contract back. After `Unavailable` the change may
-        have been made.
+        Raises `Refused` when Metronome refuses; a 409 is `AlreadyMade` and names the uniqueness
+        key, which was perhaps used by an earlier call of ours: read the contract back. After
+        `Unavailable` the change may have been made.
         """
         body = wire.edit_body(
             customer_id, contract_id, changes=changes, uniqueness_key=uniqueness_key
@@ -84,9 +85,8 @@ class MetronomeClient:
         answer = self._answer(await self._post(wire.EDIT_PATH, body), f"contract {contract_id}")
         if 400 <= answer.status < 500:
             used = f" (uniqueness_key {uniqueness_key})" if answer.status == 409 else ""
-            raise Refused(
-                f"Metronome refuses to edit contract {contract_id}{used}: {self._said(answer)}"
-            )
+            said = f"Metronome refuses to edit contract {contract_id}{used}: {self._said(answer)}"
+            raise AlreadyMade(said) if used else Refused(said)
         self._demand_success(answer, f"contract {contract_id}")
 
     async def _get(self, path: str) -> CallEnd:

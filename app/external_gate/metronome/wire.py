@@ -80,17 +80,17 @@ def read_invoice(body: bytes) -> Invoice:
 
     Raises `Unavailable` when anything that a charge depends on is missing or of another shape.
     """
-    told = _read(InvoiceAnswer, body, subject="an invoice").data
+    told = read_shape(InvoiceAnswer, body, subject="an invoice").data
     return Invoice(
         invoice_id=InvoiceId(told.id),
         customer_id=CustomerId(told.customer_id),
         contract_id=None if told.contract_id is None else ContractId(told.contract_id),
-        status=_status(told.status),
+        status=status_of(told.status),
         total=told.total,
         credit_type_id=told.credit_type.id,
         credit_type_name=told.credit_type.name,
-        customer_custom_fields=_fields(told.customer_custom_fields),
-        contract_custom_fields=_fields(told.contract_custom_fields),
+        customer_custom_fields=fields_of(told.customer_custom_fields),
+        contract_custom_fields=fields_of(told.contract_custom_fields),
         commit_ids=frozenset(
             line.commit_id
             for line in told.line_items or ()
@@ -102,8 +102,8 @@ def read_invoice(body: bytes) -> Invoice:
 
 def read_customer(body: bytes) -> Customer:
     """Read a customer. Raises `Unavailable` for what is none."""
-    told = _read(CustomerAnswer, body, subject="a customer").data
-    return Customer(CustomerId(told.id), told.name, _fields(told.custom_fields))
+    told = read_shape(CustomerAnswer, body, subject="a customer").data
+    return Customer(CustomerId(told.id), told.name, fields_of(told.custom_fields))
 
 
 def read_contract(body: bytes) -> Contract:
@@ -112,7 +112,7 @@ def read_contract(body: bytes) -> Contract:
     Metronome may cut the list of commits short (`has_more`), so a commit that is absent here proves
     nothing. A contract with two thresholds counts as enabled only when both are.
     """
-    told = _read(ContractAnswer, body, subject="a contract").data
+    told = read_shape(ContractAnswer, body, subject="a contract").data
     commits = told.commits or []
     thresholds = (told.spend_threshold_configuration, told.prepaid_balance_threshold_configuration)
     switches = [threshold.is_enabled for threshold in thresholds if threshold is not None]
@@ -120,7 +120,7 @@ def read_contract(body: bytes) -> Contract:
         contract_id=ContractId(told.id),
         active_commit_ids=frozenset(each.id for each in commits if each.archived_at is None),
         invoices_of_commits={each.id: each.invoice_ids() for each in commits if each.invoice_ids()},
-        custom_fields=_fields(told.custom_fields),
+        custom_fields=fields_of(told.custom_fields),
         threshold_enabled=all(switches) if switches else None,
     )
 
@@ -168,21 +168,24 @@ def _segment(outside: str) -> str:
     return quote(outside, safe="", errors="backslashreplace").replace(".", "%2E")
 
 
-def _status(told: str) -> InvoiceStatus:
+def status_of(told: str) -> InvoiceStatus:
+    """Give an invoice's status; one that we do not know is `OTHER`."""
     try:
         return InvoiceStatus(told)
     except ValueError:
         return InvoiceStatus.OTHER
 
 
-def _fields(told: Mapping[str, str | None] | None) -> Mapping[str, str]:
+def fields_of(told: Mapping[str, str | None] | None) -> Mapping[str, str]:
+    """Give the custom fields that have a value."""
     return {name: text for name, text in (told or {}).items() if text is not None}
 
 
 Answer = TypeVar("Answer", bound=Shape)
 
 
-def _read(model: type[Answer], body: bytes, *, subject: str) -> Answer:
+def read_shape(model: type[Answer], body: bytes, *, subject: str) -> Answer:
+    """Read an answer; raises `Unavailable` for another shape, and says where it differs."""
     told = read_object(body, subject=subject)
     try:
         return model.model_validate(told)

@@ -210,3 +210,13 @@ ADAPTER_FAILED = (
     "the adapter could not read a notification and did not say so as its contract asks; tell its "
     "authors. The gateway will try again, and its charges are asked for on their schedule"
 )
+
+NOTICE_DEAD = (
+    "the host application did not take a notice for three days, or wants none; mend its endpoint, "
+    "then send it again: external-gate notices resend {number} --endpoint {endpoint}"
+)
+
+ENDPOINT_GONE = (
+    "the endpoint answered 410 Gone, so that this process sends it nothing more: delete its table "
+    "from [notices], or mend the address, and start again. What waits is kept for three days"
+)

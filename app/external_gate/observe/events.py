@@ -29,6 +29,13 @@ GATEWAY_NOTICE_IGNORED: Final = "gateway_notice_ignored"
 GATEWAY_NOTICE_REFUSED: Final = "gateway_notice_refused"
 GATEWAY_ADAPTER_FAILED: Final = "gateway_adapter_failed"
 
+# Notices to the host application.
+NOTICE_DELIVERED: Final = "notice_delivered"
+NOTICE_NOT_ACCEPTED: Final = "notice_not_accepted"  # it is sent again
+NOTICE_BURIED: Final = "notice_buried"  # given up: only a person sends it again
+NOTICE_ENDPOINT_CLOSED: Final = "notice_endpoint_closed"  # it wants nothing any more
+COURIER_FAILED: Final = "courier_failed"  # nothing is delivered until it ends
+
 # One save of a workflow, named after the state that it reached.
 WORKFLOW_READIED: Final = "workflow_readied"
 CHARGE_INTENDED: Final = "charge_intended"

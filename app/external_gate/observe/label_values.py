@@ -32,6 +32,7 @@ RELEASE_RESULTS = OneOf(
     *("busy", "failed", "unanswered", "not_sent"),
     others=True,
 )
+NOTICE_RESULTS = OneOf("delivered", "not_accepted", "dead", others=True)
 ERRORS = OneOf("bad_input", "refused", "unavailable", "broken", others=True)
 """The branches of our tree of errors; `other` is a bug."""
 

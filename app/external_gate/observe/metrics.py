@@ -45,6 +45,21 @@ class WorkflowCounts(Protocol):
         """Give how many incidents of each kind are on record."""
         ...
 
+    @property
+    def notices_waiting(self) -> Mapping[str, int]:
+        """Give how many notices are on their way to each endpoint."""
+        ...
+
+    @property
+    def notices_waiting_since(self) -> Mapping[str, datetime]:
+        """Give since when the oldest of each has been offered."""
+        ...
+
+    @property
+    def notices_dead(self) -> Mapping[str, int]:
+        """Give how many notices were given up for each endpoint."""
+        ...
+
 
 class Metrics:
     """Every metric of the service, on a registry of its own. Cheap, never blocks, never raises.
@@ -59,6 +74,7 @@ class Metrics:
         self._add_notices(self._catalogue)
         self._add_workflows(self._catalogue)
         self._add_calls(self._catalogue)
+        self._add_outbox(self._catalogue)
         self._add_machinery(self._catalogue)
 
     def _add_intake(self, add: Catalogue) -> None:
@@ -173,6 +189,27 @@ class Metrics:
             _CALL_SECONDS,
         )
 
+    def _add_outbox(self, add: Catalogue) -> None:
+        endpoints = Names()
+        self._notice_tries = add.counters(
+            "notice_tries_total",
+            "Tries to tell the host application, by what they came to.",
+            endpoint=endpoints,
+            result=values.NOTICE_RESULTS,
+        )
+        self._notices_waiting = add.gauges(
+            "notices_waiting", "Notices on their way to the host.", endpoint=endpoints
+        )
+        self._notices_age = add.gauges(
+            "notices_oldest_waiting_seconds",
+            "Seconds since the oldest notice on its way was first offered; 0 when there is none.",
+            endpoint=endpoints,
+        )
+        self._notices_dead = add.gauges(
+            "notices_dead", "Notices given up, and not sent again since.", endpoint=endpoints
+        )
+        self._endpoints: set[str] = set()
+
     def _add_machinery(self, add: Catalogue) -> None:
         self._leases_lost = add.counter(
             "leases_lost_total", "Workflows dropped because another worker had claimed them."
@@ -243,6 +280,10 @@ class Metrics:
         self._releases.at(result).inc()
         self._release_seconds.observe(duration.total_seconds())
 
+    def notice_tried(self, endpoint: str, result: str) -> None:
+        """Count a try to tell the host application."""
+        self._notice_tries.at(endpoint, result).inc()
+
     def lease_lost(self) -> None:
         """Count a lost lease."""
         self._leases_lost.inc()
@@ -270,9 +311,19 @@ class Metrics:
             self._held.at(reason).set(counts.held.get(reason, 0))
         for kind in IncidentKind:
             self._incidents.at(kind).set(counts.incidents.get(kind, 0))
+        self._set_notices(counts, now)
         unresolved = counts.by_state.get(State.UNRESOLVED, 0)
         self._unknowns.set(unresolved + counts.held.get(HeldReason.UNKNOWN_CHARGE, 0))
         self._counted_at.set(now.timestamp())
+
+    def _set_notices(self, counts: WorkflowCounts, now: datetime) -> None:
+        # Those of before, too: what was delivered meanwhile is zero, not as it was.
+        self._endpoints |= {*counts.notices_waiting, *counts.notices_dead}
+        for endpoint in self._endpoints:
+            self._notices_waiting.at(endpoint).set(counts.notices_waiting.get(endpoint, 0))
+            self._notices_dead.at(endpoint).set(counts.notices_dead.get(endpoint, 0))
+            age = now - counts.notices_waiting_since.get(endpoint, now)
+            self._notices_age.at(endpoint).set(max(0.0, age.total_seconds()))
 
     def render(self) -> tuple[bytes, str]:
         """Give everything in Prometheus' text format, with its content type."""

@@ -67,6 +67,14 @@ _WATCHED = (
         "an adapter cannot read what its gateway sends",
     ),
     (
+        "max by (endpoint) (external_gate_notices_oldest_waiting_seconds) > 3600",
+        "the host application does not take notices; `external-gate notices list --state waiting`",
+    ),
+    (
+        "max by (endpoint) (external_gate_notices_dead) > 0",
+        "notices were given up; `external-gate notices resend --dead` when the host is back",
+    ),
+    (
         "time() - max(external_gate_counted_timestamp_seconds) > 120",
         "the database cannot be read",
     ),

@@ -40,7 +40,8 @@ class Call:
 
     `not_after` is the send deadline: no byte leaves once the latest plausible time (`HighWater`)
     has reached it, however long the wait for a connection took. `timeout` replaces the caller's
-    own limits for this call.
+    own limits for this call. `connect_to` is the IP address to connect to, for whoever has looked
+    the host up and judged the answer; its name stays in the request and in TLS.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Call:
     body: bytes = field(default=b"", repr=False)
     not_after: datetime | None = None
     timeout: Timeouts | None = None
+    connect_to: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

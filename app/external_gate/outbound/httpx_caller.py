@@ -128,12 +128,17 @@ class HttpxCaller:
         headers = httpx.Headers({"User-Agent": self._user_agent, "Accept": "*/*"})
         headers.update(call.headers)
         headers.update({"Accept-Encoding": "identity", "Connection": "close"})
+        extensions: dict[str, object] = {
+            "timeout": _phase_seconds(timeouts),
+            "trace": passage.trace,
+        }
+        url = _url(call.url)
+        if call.connect_to is not None:
+            headers["Host"] = url.netloc.decode("ascii")
+            extensions["sni_hostname"] = url.raw_host.decode("ascii")  # TLS proves the name by it
+            url = url.copy_with(host=call.connect_to)
         return httpx.Request(
-            call.method,
-            _url(call.url),
-            headers=headers,
-            content=call.body,
-            extensions={"timeout": _phase_seconds(timeouts), "trace": passage.trace},
+            call.method, url, headers=headers, content=call.body, extensions=extensions
         )
 
     def _latest_now(self) -> datetime:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from external_gate.domain.public_address import is_plainly_private
 from external_gate.settings.faulty import Fault, did_you_mean
-from external_gate.settings.model import Settings
+from external_gate.settings.model import DEFAULT_ENDPOINT, NoticeEndpoint, Settings
 
 
 def unmet(settings: Settings) -> list[Fault]:
@@ -95,8 +96,43 @@ def _payers(settings: Settings) -> Iterator[Fault]:
 
 
 def _notices(settings: Settings) -> Iterator[Fault]:
-    if settings.notices.url and not settings.notices.secret.get_secret_value():
+    notices = settings.notices
+    if notices.url and not notices.secret.get_secret_value():
         yield Fault("notices.secret", "is empty although url is given", "give the signing secret")
+    if notices.url and DEFAULT_ENDPOINT in notices.endpoints:
+        yield Fault(
+            f"notices.{DEFAULT_ENDPOINT}",
+            "is the name of the endpoint in [notices] itself",
+            "give it another name, or delete notices.url",
+        )
+    yield from _not_private("notices", notices.url, allowed=notices.allow_private)
+    for name, endpoint in notices.endpoints.items():
+        yield from _endpoint(f"notices.{name}", endpoint, settings.worker.drain_seconds)
+
+
+def _endpoint(key: str, endpoint: NoticeEndpoint, drain_seconds: float) -> Iterator[Fault]:
+    if endpoint.sink == "webhook" and not endpoint.url:
+        yield Fault(f"{key}.url", "is empty", "give the address that receives notices")
+    if endpoint.sink == "webhook" and not endpoint.secrets:
+        yield Fault(f"{key}.secrets", "holds no secret", "give the signing secret")
+    if endpoint.timeout_seconds >= drain_seconds:
+        yield Fault(
+            f"{key}.timeout_seconds",
+            f"is {endpoint.timeout_seconds:g}, not below worker.drain_seconds, which is "
+            f"{drain_seconds:g}",
+            "lower it, or raise worker.drain_seconds",
+        )
+    yield from _not_private(key, endpoint.url, allowed=endpoint.allow_private)
+
+
+def _not_private(key: str, url: str, *, allowed: bool) -> Iterator[Fault]:
+    """What a name leads to is judged at every try; what says it itself, at once."""
+    if url and not allowed and is_plainly_private(url):
+        yield Fault(
+            f"{key}.url",
+            "leads into a private network",
+            f"set {key}.allow_private = true if your application is there",
+        )
 
 
 def _operators(settings: Settings) -> Iterator[Fault]:

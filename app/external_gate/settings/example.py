@@ -8,8 +8,10 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+from pydantic import BaseModel
+
 from external_gate.settings.keys import Knob, Shape, fixed_knobs, knob_at, sections
-from external_gate.settings.model import Operator, Settings
+from external_gate.settings.model import NoticeEndpoint, Operator, Settings
 from external_gate.settings.report import shown
 
 _HEAD = """\
@@ -45,6 +47,7 @@ are the adapter's own. Each of them may stand in a file: secret_file = "path" or
 EXTERNAL_GATE_GATEWAYS__MAIN__SECRET_FILE; a key that ends in secrets, tokens or keys is a list.
 """
 _OPERATOR_HEAD = "An operator under a name of your choice, such as:"
+_ENDPOINT_HEAD = "One more receiver of notices, under a name of your choice, such as:"
 
 
 def render() -> str:
@@ -53,7 +56,9 @@ def render() -> str:
     for section in sections():
         lines += ["", *_gateway()] if section == "gateways" else ["", *_section(section)]
         if section == "operators":
-            lines += ["", *_operator()]
+            lines += ["", *_named(_OPERATOR_HEAD, "operators", "alice", Operator)]
+        if section == "notices":
+            lines += ["", *_named(_ENDPOINT_HEAD, "notices", "erp", NoticeEndpoint)]
     return "\n".join(lines) + "\n"
 
 
@@ -74,11 +79,11 @@ def _gateway() -> Iterator[str]:
         yield from _entry(knob, json.dumps(value), description=description)
 
 
-def _operator() -> Iterator[str]:
-    yield from _comment(_OPERATOR_HEAD)
-    yield "# [operators.alice]"
-    for key in Operator.model_fields:
-        knob = _knob("operators", "alice", key)
+def _named(head: str, section: str, name: str, model: type[BaseModel]) -> Iterator[str]:
+    yield from _comment(head)
+    yield f"# [{section}.{name}]"
+    for key in model.model_fields:
+        knob = _knob(section, name, key)
         *comments, line = _entry(knob, _default(knob))
         yield from (*comments, f"# {line}")
 

@@ -14,6 +14,7 @@ from external_gate.settings.faulty import dotted
 from external_gate.settings.model import (
     DEFAULT_GATEWAY_TIMEOUT_SECONDS,
     GatewaySettings,
+    NoticeEndpoint,
     Operator,
     Settings,
 )
@@ -24,8 +25,11 @@ ENVIRONMENT_PREFIX = "EXTERNAL_GATE_"
 Path = tuple[str, ...]
 """A key in parts: `("gateways", "main", "url")`."""
 
-NAMED_TABLES = frozenset({"gateways", "operators"})
+NAMED_TABLES = frozenset({"gateways", "operators", "notices"})
 """Sections that hold tables under names of the person's choice."""
+
+_HOLDERS = frozenset({("operators", "people"), ("notices", "endpoints")})
+"""Where the model keeps such tables: nobody writes these keys."""
 
 
 class Shape(Enum):
@@ -75,7 +79,7 @@ def fixed_knobs() -> tuple[Knob, ...]:
         _knob((section, name), field)
         for section, model in _sections()
         for name, field in model.model_fields.items()
-        if (section, name) != ("operators", "people")
+        if (section, name) not in _HOLDERS
     )
 
 
@@ -96,12 +100,14 @@ def knob_at(path: Path) -> Knob | None:
             return _gateway_knob(name, key)
         case ("operators", name, key) if key in Operator.model_fields:
             return _operator_knob(name, key)
+        case ("notices", name, key) if key in NoticeEndpoint.model_fields:
+            return _endpoint_knob(name, key)
         case _:
             return None
 
 
 def is_table(path: Path) -> bool:
-    """Tell whether a path is one of a table of ours: a section, a gateway, an operator."""
+    """Tell whether a path is one of a table of ours: a section, a gateway, an operator …"""
     match path:
         case (section,):
             return section in Settings.model_fields
@@ -118,6 +124,8 @@ def known_keys(path: Path) -> list[str]:
         return [*sections(), *keys]
     if path[0] == "operators":
         keys += [dotted((*path[:2], name)) for name in Operator.model_fields]
+    if path[0] == "notices" and len(path) > 2:
+        keys += [dotted((*path[:2], name)) for name in NoticeEndpoint.model_fields]
     return keys
 
 
@@ -132,6 +140,9 @@ def values_of(settings: Settings) -> Iterator[tuple[Knob, object]]:
     for name, operator in settings.operators.people.items():
         for key in Operator.model_fields:
             yield _operator_knob(name, key), getattr(operator, key)
+    for name, endpoint in settings.notices.endpoints.items():
+        for key in NoticeEndpoint.model_fields:
+            yield _endpoint_knob(name, key), getattr(endpoint, key)
 
 
 def _items(knob: Knob, value: object) -> Iterator[tuple[Knob, object]]:
@@ -148,6 +159,10 @@ def _item_knob(table: Knob, key: str) -> Knob:
 
 def _operator_knob(name: str, key: str) -> Knob:
     return _knob(("operators", name, key), Operator.model_fields[key])
+
+
+def _endpoint_knob(name: str, key: str) -> Knob:
+    return _knob(("notices", name, key), NoticeEndpoint.model_fields[key])
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:

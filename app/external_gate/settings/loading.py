@@ -135,6 +135,8 @@ def _path_in_model(path: Path) -> Path:
             return ("gateways", name, "settings", key)
         case ("operators", name, key):
             return ("operators", "people", name, key)
+        case ("notices", name, key):
+            return ("notices", "endpoints", name, key)
         case _:
             return path
 
@@ -144,7 +146,8 @@ def _key_in_file(key: str) -> str:
     if key.startswith("gateways."):
         # Nothing else of an adapter's keys is judged by the model.
         return re.sub(r"\.settings$", ".timeout_seconds", key)
-    return key.replace("operators.people.", "operators.", 1)
+    key = key.replace("operators.people.", "operators.", 1)
+    return key.replace("notices.endpoints.", "notices.", 1)
 
 
 def _explained(fault: Fault, given: Mapping[Path, Given]) -> Fault:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from external_gate.domain.host_notice import NoticeType
 from external_gate.domain.money import Unit
 from external_gate.settings.values import (
     Amounts,
@@ -210,13 +211,47 @@ class RetrySettings(Section):
     """Give money back without a person when Metronome has voided the invoice meanwhile."""
 
 
+class NoticeEndpoint(Section):
+    """One receiver of notices, under a name of your choice."""
+
+    sink: Text = "webhook"
+    """How they travel: "webhook", or the name of a plugin."""
+    url: WebAddress = Field(default="", repr=False)
+    """Address that receives them. Required by "webhook"."""
+    secrets: Secrets = ()
+    """Secrets that sign them, base64 with or without whsec_. Each signs every notice, so that they
+    can be rotated. "webhook" requires one."""
+    events: tuple[NoticeType, ...] = ()
+    """Only these types, such as ["workflow.held", "incident.raised"]; an empty list means all."""
+    allow_private: Truth = False
+    """Whether the address may lead into a private network, such as to this machine."""
+    timeout_seconds: Seconds = 15.0
+    """How long one try may take; below drain_seconds."""
+
+
+DEFAULT_ENDPOINT = "default"
+"""The name of the endpoint that stands in `[notices]` itself."""
+
+
 class NoticesSettings(Section):
-    """Notices to your application, signed by the Standard Webhooks scheme."""
+    """Signed notices to your application: one endpoint here, more in tables of their own."""
 
     url: WebAddress = Field(default="", repr=False)
-    """Address that receives them; empty sends none."""
+    """Address that receives all of them; empty leaves it to the named endpoints."""
     secret: Secret = NONE
-    """Secret that signs them; required with a url."""
+    """Secret that signs them, base64 with or without whsec_; required with a url."""
+    allow_private: Truth = False
+    """Whether the address may lead into a private network, such as to this machine."""
+    endpoints: Mapping[Name, NoticeEndpoint] = Field(default_factory=dict)
+    """The named endpoints; in the file they are the tables [notices.NAME]."""
+
+    def every_endpoint(self) -> Mapping[str, NoticeEndpoint]:
+        """Give all endpoints by name, the default one among them."""
+        if not self.url:
+            return self.endpoints
+        secrets = (self.secret,) if self.secret.get_secret_value() else ()
+        default = NoticeEndpoint(url=self.url, secrets=secrets, allow_private=self.allow_private)
+        return {DEFAULT_ENDPOINT: default, **self.endpoints}
 
 
 class Role(StrEnum):

@@ -37,6 +37,8 @@ TABLES = (
     Table("incidents", ("number",), is_numbered=True),
     Table("payers", ("customer_id",)),
     Table("gateway_notices", ("number",), is_numbered=True),
+    Table("host_notices", ("number",), is_numbered=True),
+    Table("notice_deliveries", ("notice", "endpoint")),
 )
 """Whatever is referred to comes before what refers to it. `meta` comes last and by itself."""
 

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.errors import BadInput, Broken
+from external_gate.domain.host_notice import Subscriptions
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, Workflow
+from external_gate.stores.host_notice_rules import notice_of_incident, notices_of_beginning
 from external_gate.stores.rows import (
     Value,
     facts_values,
@@ -16,8 +18,9 @@ from external_gate.stores.rows import (
     workflow_from,
     workflow_values,
 )
-from external_gate.stores.sql_dossiers import lock_row
+from external_gate.stores.sql_dossiers import dossiers_of, lock_row
 from external_gate.stores.sql_ledger import add_history, add_incident
+from external_gate.stores.sql_outbox import NOBODY, write_notices
 from external_gate.stores.sql_transaction import Transaction, first_of_each, select_one
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.stores.store_rules import (
@@ -89,11 +92,16 @@ class _Beginning:
     told_at: datetime
 
 
-def record(transaction: Transaction, notifications: Sequence[NewNotification]) -> list[Recorded]:
+def record(
+    transaction: Transaction,
+    notifications: Sequence[NewNotification],
+    subscriptions: Subscriptions = NOBODY,
+) -> list[Recorded]:
     """Keep notifications, and begin the workflows that they ask for; give what became of each."""
     kept = first_of_each(transaction, _KEEP, [notification_values(each) for each in notifications])
     recorded = [_kept(each, *row) for each, row in zip(notifications, kept, strict=True)]
-    begun = iter(_begin(transaction, [each for each in recorded if isinstance(each, _Beginning)]))
+    wanted = [each for each in recorded if isinstance(each, _Beginning)]
+    begun = iter(_begin(transaction, wanted, subscriptions))
     return [next(begun) if isinstance(each, _Beginning) else each for each in recorded]
 
 
@@ -120,6 +128,7 @@ def begin(
     number: int,
     workflow: Workflow,
     entry: HistoryEntry | None = None,
+    subscriptions: Subscriptions = NOBODY,
 ) -> Recorded:
     """Begin a workflow from a notification that is already kept."""
     kept = select_one(transaction, _KEPT, (number,))
@@ -130,13 +139,15 @@ def begin(
     wanted = _Beginning(
         workflow, number, kept["notification_id"], signed_at, told_at=workflow.updated_at
     )
-    (recorded,) = _begin(transaction, [wanted])
+    (recorded,) = _begin(transaction, [wanted], subscriptions)
     if entry is not None:
         add_history(transaction, [(workflow.workflow_id, entry)])
     return recorded
 
 
-def _begin(transaction: Transaction, wanted: Sequence[_Beginning]) -> list[Recorded]:
+def _begin(
+    transaction: Transaction, wanted: Sequence[_Beginning], subscriptions: Subscriptions
+) -> list[Recorded]:
     """Begin what is new; what is known already, or twice among these, is compared."""
     if not wanted:
         return []
@@ -147,13 +158,16 @@ def _begin(transaction: Transaction, wanted: Sequence[_Beginning]) -> list[Recor
         transaction, _BEGIN, [{**facts_values(w.facts), **workflow_values(w)} for w in fresh]
     )
     begun = [
-        (workflow.workflow_id, beginning(workflow, each.number, each.notification_id))
+        (workflow, beginning(workflow, each.number, each.notification_id))
         for each, workflow, row in zip(wanted, fresh, rows, strict=True)
         if row is not None
     ]
-    add_history(transaction, begun)
+    add_history(transaction, [(workflow.workflow_id, entry) for workflow, entry in begun])
+    if subscriptions:
+        told = [notice for workflow, _ in begun for notice in notices_of_beginning(workflow)]
+        write_notices(transaction, told, subscriptions)
     return [
-        _compare(transaction, each)
+        _compare(transaction, each, subscriptions)
         if row is None
         else Recorded(Receipt.RECORDED, each.number, each.workflow.workflow_id)
         for each, row in zip(wanted, rows, strict=True)
@@ -170,7 +184,9 @@ def _marked(workflow: Workflow, signed_at: datetime, restored_at: datetime | Non
     return replace(workflow, restored_at=restored_at)
 
 
-def _compare(transaction: Transaction, wanted: _Beginning) -> Recorded:
+def _compare(
+    transaction: Transaction, wanted: _Beginning, subscriptions: Subscriptions
+) -> Recorded:
     number, told_at = wanted.number, wanted.told_at
     row = lock_row(transaction, wanted.workflow.workflow_id)
     if row is None:
@@ -192,6 +208,10 @@ def _compare(transaction: Transaction, wanted: _Beginning) -> Recorded:
     else:
         incident = Incident(IncidentKind.CONFLICTING_NOTIFICATION, told_at, detail)
         add_incident(transaction, known.workflow_id, incident)
+        if subscriptions:
+            (dossier,) = dossiers_of(transaction, [known])
+            told = notice_of_incident(incident, dossier)
+            write_notices(transaction, [told], subscriptions)
     facts = {"notification": str(number), **different}
     entry = HistoryEntry(told_at, Actor.INTAKE, CONFLICTED, facts=facts)
     add_history(transaction, [(known.workflow_id, entry)])

@@ -7,6 +7,7 @@ from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State, Workflow
 from external_gate.stores.documents import write_json
 from external_gate.stores.rows import Value, notification_from, workflow_from
+from external_gate.stores.sql_outbox import read_waiting
 from external_gate.stores.sql_transaction import Transaction, select, select_one
 from external_gate.stores.store_records import Counts, Notification, WorkflowFilter
 
@@ -76,7 +77,7 @@ def workflow_query(wanted: WorkflowFilter) -> tuple[str, dict[str, Value]]:
 
 
 def read_counts(transaction: Transaction) -> Counts:
-    """Count unfinished workflows by state and reason, and all incidents by kind."""
+    """Count unfinished workflows by state and reason, incidents by kind, and waiting notices."""
     by_state: Counter[State] = Counter()
     held: Counter[HeldReason] = Counter()
     oldest: dict[State, int] = {}
@@ -89,11 +90,15 @@ def read_counts(transaction: Transaction) -> Counts:
     incidents = {
         IncidentKind(row["kind"]): row["incidents"] for row in select(transaction, _INCIDENTS)
     }
+    waiting, since, dead = read_waiting(transaction)
     return Counts(
         by_state=dict(by_state),
         oldest_by_state={state: from_milliseconds(at) for state, at in oldest.items()},
         held=dict(held),
         incidents=incidents,
+        notices_waiting=waiting,
+        notices_waiting_since=since,
+        notices_dead=dead,
     )
 
 

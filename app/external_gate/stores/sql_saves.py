@@ -5,16 +5,19 @@ from datetime import datetime
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import BadInput, Broken, LeaseLost, Refused
 from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.host_notice import Subscriptions
 from external_gate.domain.identifiers import AttemptKey, WorkflowId
 from external_gate.domain.ledger import Allow, HistoryEntry, Release
 from external_gate.domain.workflow import HeldReason, Workflow
 from external_gate.stores.attempt_rows import attempt_values
+from external_gate.stores.host_notice_rules import notices_of_save
 from external_gate.stores.ledger_rows import release_values
 from external_gate.stores.rows import Row, milliseconds, workflow_from, workflow_values
 from external_gate.stores.sql_dossiers import dossiers_of, lock_row
 from external_gate.stores.sql_evidence import append_evidence, newest_evidence, whose
 from external_gate.stores.sql_ledger import add_history, add_incident, read_ledger
 from external_gate.stores.sql_notices import match
+from external_gate.stores.sql_outbox import NOBODY, write_notices
 from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import Change, Dossier, GuardSpoke, UnreadEvidence
 from external_gate.stores.store_rules import (
@@ -83,8 +86,9 @@ WHERE workflow_id = :workflow_id
 class Save:
     """One change, in two stages: what `keep` appended stands also when `move` fails."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, subscriptions: Subscriptions = NOBODY) -> None:
         self._change = change
+        self._subscriptions = subscriptions
         self._workflow_id = change.after.workflow_id
         self._newest_before = 0
         self._of_new_attempts: list[tuple[AttemptKey, Evidence]] = []
@@ -118,7 +122,11 @@ class Save:
             look_wanted=self._is_look_wanted(transaction, now),
         )
         self._write(transaction, row, after, claimable_after(now, self._change, after.look_at))
-        return dossiers_of(transaction, [after])[0]
+        dossier = dossiers_of(transaction, [after])[0]
+        if self._subscriptions:
+            told = notices_of_save(self._change, dossier)
+            write_notices(transaction, told, self._subscriptions)
+        return dossier
 
     def _is_look_wanted(self, transaction: Transaction, now: Workflow) -> bool:
         # Only notices ask for looks, never a save: where none was wanted before, none is now.

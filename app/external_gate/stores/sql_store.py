@@ -1,13 +1,21 @@
 """Every verb of a store as statements of `sql_*`; each database adds how it writes and reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial, wraps
 from typing import Any, TypeVar
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.evidence import Evidence
+from external_gate.domain.host_notice import (
+    DeliveryState,
+    DueNotice,
+    HostNotice,
+    KeptHostNotice,
+    NoticeFilter,
+    Subscriptions,
+)
 from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident
 from external_gate.domain.workflow import Facts, HeldReason, Workflow
@@ -19,6 +27,7 @@ from external_gate.stores import (
     sql_lists,
     sql_marks,
     sql_notices,
+    sql_outbox,
     sql_payers,
     sql_saves,
 )
@@ -39,11 +48,14 @@ from external_gate.stores.store_records import (
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 Stage = Callable[[Transaction], Any]  # Any: each caller of `_write` knows its own result
+_Recording = Callable[[Transaction, Sequence[NewNotification]], Sequence[Recorded]]
 
 
 class SqlStore(ABC):
     """`Store` but for opening and closing: what is atomic is decided here, once for all."""
 
+    _subscriptions: Subscriptions = sql_outbox.NOBODY
+    _recording: _Recording = staticmethod(sql_intake.record)
     restored: int | None = None
     """How many workflows were marked when the database was found an older copy; else None."""
 
@@ -58,16 +70,29 @@ class SqlStore(ABC):
     def when_due(self, wake: Callable[[], None]) -> None:  # noqa: B027 - not every store has news
         """Do nothing: no other process takes anything in."""
 
+    def keep_notices(self, subscriptions: Subscriptions) -> None:
+        """Write notices from now on."""
+        self._subscriptions = subscriptions
+
+        @wraps(sql_intake.record)
+        def record(
+            transaction: Transaction, notifications: Sequence[NewNotification]
+        ) -> list[Recorded]:
+            return sql_intake.record(transaction, notifications, subscriptions)
+
+        # One function for all calls: what is gathered is what was submitted with the same one.
+        self._recording = record
+
     async def record(self, notification: NewNotification) -> Recorded:
         """Make a notification durable, with the workflow it begins."""
-        return await self._take_in_together(sql_intake.record, notification)
+        return await self._take_in_together(self._recording, notification)
 
     async def begin(
         self, number: int, workflow: Workflow, *, entry: HistoryEntry | None = None
     ) -> Recorded:
         """Begin a workflow from a kept notification."""
         wanted = partial(sql_intake.begin, number=number, workflow=workflow)
-        return await self._take_in(partial(wanted, entry=entry))
+        return await self._take_in(partial(wanted, entry=entry, subscriptions=self._subscriptions))
 
     async def claim(
         self, *, owner: str, now: datetime, lease: timedelta, limit: int
@@ -98,7 +123,7 @@ class SqlStore(ABC):
 
     async def save(self, change: Change) -> Dossier:
         """Append evidence; then make the change if it still holds."""
-        save = sql_saves.Save(change)
+        save = sql_saves.Save(change, self._subscriptions)
         return await self._write(save.move, first=save.keep)
 
     async def append_evidence(
@@ -160,6 +185,51 @@ class SqlStore(ABC):
         """List the newest notices that name an attempt of this workflow."""
         wanted = partial(sql_notices.notices_of, workflow_id=workflow_id)
         return await self._read(partial(wanted, limit=limit))
+
+    async def put_notice(self, notice: HostNotice) -> None:
+        """Keep a notice that tells of no save."""
+        wanted = partial(sql_outbox.put_notice, notice=notice)
+        await self._write(partial(wanted, subscriptions=self._subscriptions))
+
+    async def claim_notices(
+        self, endpoint: str, *, now: datetime, lease: timedelta, limit: int
+    ) -> Sequence[DueNotice]:
+        """Claim what is due for one endpoint."""
+        wanted = partial(sql_outbox.claim_notices, endpoint=endpoint, now=now)
+        return await self._write(partial(wanted, lease=lease, limit=limit))
+
+    async def settle_notice(
+        self,
+        due: DueNotice,
+        *,
+        state: DeliveryState,
+        outcome: str,
+        at: datetime,
+        due_at: datetime | None = None,
+    ) -> bool:
+        """Write what a try came to."""
+        wanted = partial(sql_outbox.settle_notice, due=due, state=state, outcome=outcome)
+        return await self._write(partial(wanted, at=at, due_at=due_at))
+
+    async def resend_notice(self, number: int, *, endpoints: Collection[str], at: datetime) -> bool:
+        """Offer a notice to endpoints anew."""
+        wanted = partial(sql_outbox.resend_notice, number=number)
+        return await self._write(partial(wanted, endpoints=endpoints, at=at))
+
+    async def bury_notices(
+        self, *, configured: Collection[str], now: datetime
+    ) -> Sequence[tuple[int, str]]:
+        """Give up what waits for endpoints that are gone from the configuration."""
+        wanted = partial(sql_outbox.bury_notices, configured=configured)
+        return await self._write(partial(wanted, now=now))
+
+    async def host_notices(self, wanted: NoticeFilter) -> Sequence[KeptHostNotice]:
+        """List notices to the host application."""
+        return await self._read(partial(sql_outbox.list_host_notices, wanted=wanted))
+
+    async def host_notice(self, number: int) -> KeptHostNotice | None:
+        """Read one notice to the host application."""
+        return await self._read(partial(sql_outbox.read_host_notice, number=number))
 
     async def counts(self) -> Counts:
         """Count unfinished workflows and incidents."""

@@ -219,3 +219,9 @@ class Counts:
     """When the oldest workflow in each of these states was received."""
     held: Mapping[HeldReason, int] = field(default_factory=dict)
     incidents: Mapping[IncidentKind, int] = field(default_factory=dict)
+    notices_waiting: Mapping[str, int] = field(default_factory=dict)
+    """Per endpoint of the host application."""
+    notices_waiting_since: Mapping[str, datetime] = field(default_factory=dict)
+    """Per endpoint since when the oldest notice has been offered to it."""
+    notices_dead: Mapping[str, int] = field(default_factory=dict)
+    """Per endpoint what was given up and not sent again."""

@@ -1,4 +1,4 @@
-"""Certifies gateway adapters, trying to make them charge twice; payer sources; and stores.
+"""Certifies gateway adapters, trying to make them charge twice; payer sources; sinks; and stores.
 
 Names are loaded when they are first used: pytest imports this package in every suite.
 """
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         TrustsAuthorities,
     )
     from external_gate.testkit.scenario import Scenario, read_scenarios, shipped_scenarios
+    from external_gate.testkit.sink_conformance import certify_sink
+    from external_gate.testkit.sink_report import SinkFinding, SinkReport
+    from external_gate.testkit.sink_rig import SinkRig, TakenNotice
     from external_gate.testkit.store_conformance import certify_store, store_cases
     from external_gate.testkit.store_rig import Crashes, GoesAway, RefusesByItself, StoreRig
     from external_gate.testkit.store_suite import StoreCheck
@@ -62,6 +65,12 @@ __all__ = [
     "KnownPayer",
     "FillsTable",
     "GoesDown",
+    # Notice sinks
+    "certify_sink",
+    "SinkReport",
+    "SinkFinding",
+    "SinkRig",
+    "TakenNotice",
     # Stores
     "certify_store",
     "store_cases",
@@ -92,6 +101,9 @@ _HOMES = {
     "payer_conformance": ("certify_payers",),
     "payer_report": ("PayerReport", "PayerFinding"),
     "payer_rig": ("PayerRig", "KnownPayer", "FillsTable", "GoesDown"),
+    "sink_conformance": ("certify_sink",),
+    "sink_report": ("SinkFinding", "SinkReport"),
+    "sink_rig": ("SinkRig", "TakenNotice"),
     "store_conformance": ("certify_store", "store_cases"),
     "store_rig": ("StoreRig", "Crashes", "GoesAway", "RefusesByItself"),
     "store_suite": ("StoreCheck",),

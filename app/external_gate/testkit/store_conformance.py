@@ -17,6 +17,7 @@ from external_gate.testkit.store_checks.list_checks import LISTS, MARKS
 from external_gate.testkit.store_checks.look_checks import LOOKS
 from external_gate.testkit.store_checks.notice_checks import NOTICES
 from external_gate.testkit.store_checks.outage_checks import OUTAGES
+from external_gate.testkit.store_checks.outbox_checks import OUTBOX
 from external_gate.testkit.store_checks.process_checks import PROCESSES
 from external_gate.testkit.store_checks.refusal_checks import REFUSALS
 from external_gate.testkit.store_checks.replay_checks import REPLAYS
@@ -36,6 +37,7 @@ AREAS = (
     ATTEMPTS,
     NOTICES,
     LOOKS,
+    OUTBOX,
     GUARDS,
     LISTS,
     MARKS,

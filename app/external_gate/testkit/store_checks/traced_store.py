@@ -37,7 +37,7 @@ class _Traced:
 
     def __getattr__(self, name: str) -> object:
         member = getattr(self._store, name)
-        if not callable(member) or name == "when_due":
+        if not callable(member) or name in {"when_due", "keep_notices"}:
             return member
         return self._told(name, member)
 

@@ -1,0 +1,1 @@
+"""Put, change and re-enable thresholds, prove it by reading back; find lost webhooks."""
