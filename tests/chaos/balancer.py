@@ -55,7 +55,7 @@ class Balancer:
                 self.ready.add(name)
             else:
                 self.ready.discard(name)
-            await asyncio.sleep(ASK_EVERY_SECONDS)
+            await asyncio.sleep(ASK_EVERY_SECONDS)  # as a balancer does
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.wires.keep(self._serve(Line(reader, writer)))

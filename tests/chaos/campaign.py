@@ -84,7 +84,7 @@ class Campaign:
                 if time.monotonic() - told_at > 5:
                     told_at = time.monotonic()
                     self._tell(f"{orders.opened} opened, {storm.struck.total()} troubles")
-                time.sleep(LOOK_EVERY_SECONDS)
+                time.sleep(LOOK_EVERY_SECONDS)  # the troubles keep to the clock
         finally:
             orders.stop()
             storm.stop()
@@ -103,7 +103,7 @@ class Campaign:
                 self._account.control("clock", advance_seconds=900)  # send again what waits
                 if time.monotonic() > began + A_DAY_SECONDS:
                     self._be_the_person()
-                time.sleep(1)
+                time.sleep(1)  # asked again: other processes set no event here
 
     def _be_the_person(self) -> None:
         """Hold what the service would look up for a day: never charged, and never sent again.

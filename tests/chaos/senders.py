@@ -60,7 +60,7 @@ class Senders:
         while self.answered < answered or len(self.opened) < opened:
             assert time.monotonic() < give_up_at, f"nobody is answered: {self.refused[-3:]}"
             assert all(thread.is_alive() for thread in self._threads), "a sender has ended"
-            time.sleep(0.02)
+            time.sleep(0.02)  # asked again: the senders count in threads of their own
 
     def _keep_opening(self) -> None:
         customer_id = ""

@@ -22,7 +22,7 @@ class SlowHost(SweepHost):
     async def charge(self, request: Request) -> tuple[int, Json | bytes]:
         answer = await super().charge(request)
         if json.loads(request.body)["payer"]["payment_method"] == "pm_keyless":
-            await asyncio.sleep(SLOW_SECONDS)
+            await asyncio.sleep(SLOW_SECONDS)  # the fault itself
         return answer
 
 
