@@ -9,14 +9,13 @@ import click
 
 from external_gate.cli.capability_text import capabilities_line, capabilities_view
 from external_gate.cli.config import config_option
-from external_gate.cli.endings import THE_ANSWER_IS_NO, WRONG_USE, tell_faults
 from external_gate.cli.gateway_inventory import (
     ConfiguredGateway,
     Inventory,
     ListedAdapter,
     take_inventory,
 )
-from external_gate.cli.plugin_listing import headline
+from external_gate.cli.plugin_listing import end_listing, headline
 from external_gate.cli.showing import as_json, painted, safe
 from external_gate.settings import Fault
 
@@ -44,11 +43,8 @@ def list_gateways(*, json_wanted: bool, config_path: Path | None) -> None:
     else:
         for line in _lines(found):
             click.echo(line)
-    if found.unreadable:
-        tell_faults(found.unreadable)
-        sys.exit(WRONG_USE)
-    if any(gateway.faults for gateway in found.gateways):
-        sys.exit(THE_ANSWER_IS_NO)
+    is_one_unusable = any(gateway.faults for gateway in found.gateways)
+    end_listing(found.unreadable, is_one_unusable=is_one_unusable)
 
 
 def _view(found: Inventory) -> dict[str, object]:
@@ -108,15 +104,8 @@ def _lines(found: Inventory) -> Iterator[str]:
 
 
 def _headline(listed: ListedAdapter) -> str:
-    one = listed.installed
     used = ", ".join(gateway.name for gateway in listed.gateways)
-    return headline(
-        name=one.name,
-        distribution=one.distribution,
-        version=one.version,
-        is_sound=one.fault is None,
-        used=f"used by {used}" if used else "",
-    )
+    return headline(listed.installed, used=f"used by {used}" if used else "")
 
 
 def _details(listed: ListedAdapter) -> Iterator[str]:

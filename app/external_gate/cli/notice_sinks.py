@@ -11,14 +11,14 @@ import click
 
 from external_gate.assembly import SystemClock, resolve
 from external_gate.cli.config import config_option
-from external_gate.cli.endings import THE_ANSWER_IS_NO, WRONG_USE, tell_faults
-from external_gate.cli.plugin_listing import headline, is_configured
+from external_gate.cli.plugin_listing import end_listing, is_configured, print_plugin
 from external_gate.cli.showing import as_json, safe
 from external_gate.domain.errors import GateError
 from external_gate.notices.notice_sink import SinkSurroundings
-from external_gate.notices.sink_registry import InstalledSink, build_sink, installed_sinks
+from external_gate.notices.sink_registry import build_sink, installed_sinks
 from external_gate.outbound.calls import Call, CallEnd, NeverSent
 from external_gate.settings import Fault, SettingsFaulty, load
+from external_gate.settings.installed_plugins import InstalledPlugin
 from external_gate.settings.model import NoticeEndpoint
 
 
@@ -66,11 +66,8 @@ def sinks(*, json_wanted: bool, config_path: Path | None) -> None:
         click.echo(as_json(_view(found, used)))
     else:
         _print(found, used)
-    if used.unreadable:
-        tell_faults(used.unreadable)
-        sys.exit(WRONG_USE)
-    if any(one.fault for one in used.endpoints):
-        sys.exit(THE_ANSWER_IS_NO)
+    is_one_unusable = any(one.fault for one in used.endpoints)
+    end_listing(used.unreadable, is_one_unusable=is_one_unusable)
 
 
 def _used(config_path: Path | None) -> _Used:
@@ -95,7 +92,7 @@ def _fault(name: str, endpoint: NoticeEndpoint) -> str | None:
     return None
 
 
-def _view(found: Sequence[InstalledSink], used: _Used) -> dict[str, object]:
+def _view(found: Sequence[InstalledPlugin], used: _Used) -> dict[str, object]:
     return {
         "sinks": [
             {**asdict(one), "loads": one.fault is None, "used_by": used.by(one.name)}
@@ -105,21 +102,10 @@ def _view(found: Sequence[InstalledSink], used: _Used) -> dict[str, object]:
     }
 
 
-def _print(found: Sequence[InstalledSink], used: _Used) -> None:
+def _print(found: Sequence[InstalledPlugin], used: _Used) -> None:
     for one in found:
         names = used.by(one.name)
-        click.echo(
-            headline(
-                name=one.name,
-                distribution=one.distribution,
-                version=one.version,
-                is_sound=one.fault is None,
-                used=f"used by {', '.join(names)}" if names else "",
-            )
-        )
-        if one.fault is not None:
-            click.echo(safe(f"  fault: {one.fault}"))
-            click.echo(safe(f"  cure: {one.cure}"))
+        print_plugin(one, used=f"used by {', '.join(names)}" if names else "")
     for endpoint in used.endpoints:
         if endpoint.fault is not None:
             click.echo(safe(f"notices.{endpoint.name} cannot be used: {endpoint.fault}"), err=True)

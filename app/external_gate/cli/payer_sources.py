@@ -10,8 +10,7 @@ import click
 
 from external_gate.assembly import SystemClock
 from external_gate.cli.config import config_option
-from external_gate.cli.endings import THE_ANSWER_IS_NO, WRONG_USE, tell_faults
-from external_gate.cli.plugin_listing import headline, is_configured
+from external_gate.cli.plugin_listing import end_listing, is_configured, print_plugin
 from external_gate.cli.showing import as_json, safe
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import GateError
@@ -19,11 +18,11 @@ from external_gate.domain.identifiers import CustomerId
 from external_gate.outbound.calls import Call, CallEnd, NeverSent
 from external_gate.payers.payer_source import PayerSurroundings
 from external_gate.payers.source_registry import (
-    InstalledSource,
     build_payer_source,
     installed_sources,
 )
 from external_gate.settings import Fault, SettingsFaulty, load
+from external_gate.settings.installed_plugins import InstalledPlugin
 from external_gate.settings.model import PayersSettings
 
 
@@ -58,11 +57,7 @@ def sources(*, json_wanted: bool, config_path: Path | None) -> None:
         click.echo(as_json(_view(found, used)))
     else:
         _print(found, used)
-    if used.unreadable:
-        tell_faults(used.unreadable)
-        sys.exit(WRONG_USE)
-    if used.fault:
-        sys.exit(THE_ANSWER_IS_NO)
+    end_listing(used.unreadable, is_one_unusable=bool(used.fault))
 
 
 def _used(config_path: Path | None) -> _Used:
@@ -84,7 +79,7 @@ def _fault(settings: PayersSettings) -> str | None:
     return None
 
 
-def _view(found: list[InstalledSource], used: _Used) -> dict[str, object]:
+def _view(found: list[InstalledPlugin], used: _Used) -> dict[str, object]:
     return {
         "sources": [
             {**asdict(one), "loads": one.fault is None, "used": one.name == used.source}
@@ -94,20 +89,9 @@ def _view(found: list[InstalledSource], used: _Used) -> dict[str, object]:
     }
 
 
-def _print(found: list[InstalledSource], used: _Used) -> None:
+def _print(found: list[InstalledPlugin], used: _Used) -> None:
     for one in found:
-        click.echo(
-            headline(
-                name=one.name,
-                distribution=one.distribution,
-                version=one.version,
-                is_sound=one.fault is None,
-                used="used" if one.name == used.source else "",
-            )
-        )
-        if one.fault is not None:
-            click.echo(safe(f"  fault: {one.fault}"))
-            click.echo(safe(f"  cure: {one.cure}"))
+        print_plugin(one, used="used" if one.name == used.source else "")
     if used.fault is not None:
         click.echo(safe(f"the configured source cannot be used: {used.fault}"), err=True)
 

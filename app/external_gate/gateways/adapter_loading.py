@@ -6,8 +6,8 @@ from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
 
-from external_gate.domain.errors import Broken
 from external_gate.gateways.gateway import Gateway, Surroundings
+from external_gate.settings.installed_plugins import PluginUnusable, origin
 
 ASYNCHRONOUS = ("charge", "lookup", "cancel", "refund")
 PURE = ("build", "parse_notification")
@@ -35,23 +35,8 @@ class Adapter(Protocol):
         ...
 
 
-class AdapterUnusable(Broken):
+class AdapterUnusable(PluginUnusable):
     """An adapter that was asked for cannot be used."""
-
-    def __init__(self, wrong: str, cure: str) -> None:
-        super().__init__(f"{wrong}; {cure}")
-        self.wrong = wrong
-        self.cure = cure
-
-
-def origin(entry: EntryPoint) -> tuple[str, str]:
-    """Give distribution and version of an entry point; empty where an installation is damaged."""
-    if entry.dist is None:
-        return "", ""
-    facts = entry.dist.metadata  # empty where the file METADATA is gone
-    name = facts["Name"] if "Name" in facts else ""  # noqa: SIM401 - it is no dict
-    version = facts["Version"] if "Version" in facts else ""  # noqa: SIM401 - it is no dict
-    return name, version
 
 
 def shown(entry: EntryPoint) -> str:

@@ -9,30 +9,22 @@ from pydantic import BaseModel, ValidationError
 
 from external_gate.domain.charge import Capabilities
 from external_gate.domain.errors import Broken, GateError
-from external_gate.gateways.adapter_loading import Adapter, AdapterUnusable, load, origin, shown
+from external_gate.gateways.adapter_loading import Adapter, AdapterUnusable, load, shown
 from external_gate.gateways.enforcement import check_capabilities
 from external_gate.gateways.gateway import Gateway, Surroundings
 from external_gate.settings.faulty import Fault, SettingsFaulty, did_you_mean, dotted, faults_from
+from external_gate.settings.installed_plugins import InstalledPlugin, origin
 
 GROUP = "external_gate.gateways"
 """The entry-point group. The name of an entry point is what `adapter = "…"` says."""
 
 
 @dataclass(frozen=True, slots=True)
-class InstalledAdapter:
-    """One entry point, and whether it can be used."""
+class InstalledAdapter(InstalledPlugin):
+    """One entry point, whether it can be used, and its class."""
 
-    name: str
-    distribution: str
-    version: str
-    target: str
-    """`module:Class`."""
     adapter: Adapter | None = None
     """The class; None when it cannot be used."""
-    fault: str | None = None
-    """Why it cannot be used; None when it can."""
-    cure: str | None = None
-    """What mends the fault."""
 
 
 EntryPoints = Callable[[], Iterable[EntryPoint]]

@@ -1,39 +1,22 @@
 """Payer sources by name: plain entry points, ours included, in the group `external_gate.payers`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol
+from importlib.metadata import EntryPoint
+from typing import Protocol, cast
 
 from external_gate.domain.errors import Broken, GateError
 from external_gate.payers.payer_source import PayerSource, PayerSurroundings
+from external_gate.settings.installed_plugins import InstalledPlugin, PluginKind
 from external_gate.settings.model import PayersSettings
 
 GROUP = "external_gate.payers"
-
-
-class SourceUnusable(Broken):
-    """A payer source that was asked for cannot be used."""
-
-    def __init__(self, wrong: str, cure: str) -> None:
-        super().__init__(f"{wrong}; {cure}")
-        self.wrong = wrong
-        self.cure = cure
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledSource:
-    """One entry point, and whether it can be used."""
-
-    name: str
-    distribution: str
-    version: str
-    target: str
-    """`module:Class`."""
-    fault: str | None = None
-    """Why it cannot be used; None when it can."""
-    cure: str | None = None
-    """What mends the fault."""
+SOURCES = PluginKind(
+    group=GROUP,
+    called="the payer source",
+    asked_for="payers.source =",
+    made_by="from_settings(settings, surroundings)",
+    contract="external_gate.payers.payer_source",
+)
 
 
 class PayerSourceClass(Protocol):
@@ -69,74 +52,13 @@ def build_payer_source(
         ) from error
 
 
-def installed_sources(*, installed: Iterable[EntryPoint] | None = None) -> list[InstalledSource]:
+def installed_sources(*, installed: Iterable[EntryPoint] | None = None) -> list[InstalledPlugin]:
     """List every source by name. Imports them all; a broken one shows in its `fault`."""
-    every = list(entry_points(group=GROUP) if installed is None else installed)
-    return [_listed(point, every) for point in sorted(every, key=lambda one: (one.name, one.value))]
+    return SOURCES.listed(installed=installed)
 
 
 def load_source_class(
     name: str, *, installed: Iterable[EntryPoint] | None = None
 ) -> PayerSourceClass:
-    """Import the class of a source; `installed` is for tests. Raises `SourceUnusable`."""
-    found = _the_one(name, entry_points(group=GROUP) if installed is None else installed)
-    whose = f'the payer source "{name}" ({_origin(found)})'
-    try:
-        loaded = found.load()
-    except (Exception, SystemExit) as error:  # a plugin may raise anything while it is imported
-        raise SourceUnusable(
-            f"{whose} cannot be imported: {type(error).__name__}: {error}",
-            "install what it needs or mend it",
-        ) from error
-    if not callable(getattr(loaded, "from_settings", None)):
-        raise SourceUnusable(
-            f"{whose} has no from_settings(settings, surroundings)",
-            "see external_gate.payers.payer_source",
-        )
-    source_class: PayerSourceClass = loaded
-    return source_class
-
-
-def _listed(point: EntryPoint, every: Iterable[EntryPoint]) -> InstalledSource:
-    distribution, version = _distribution(point)
-    listed = InstalledSource(point.name, distribution, version, point.value)
-    try:
-        load_source_class(point.name, installed=every)
-    except SourceUnusable as error:
-        return replace(listed, fault=error.wrong, cure=error.cure)
-    return listed
-
-
-def _the_one(name: str, installed: Iterable[EntryPoint]) -> EntryPoint:
-    every = list(installed)
-    # One package can be found twice, such as an editable install beside its wheel.
-    same_name = {_origin(each): each for each in every if each.name == name}
-    match list(same_name.values()):
-        case [one]:
-            return one
-        case []:
-            names = ", ".join(sorted({each.name for each in every})) or "none"
-            raise SourceUnusable(
-                f'payers.source = "{name}" is not installed; there are: {names}',
-                "mend the name, or install the package that has it under "
-                f'[project.entry-points."{GROUP}"]',
-            )
-        case _:
-            raise SourceUnusable(
-                f'payers.source = "{name}" exists more than once: {", ".join(sorted(same_name))}',
-                "uninstall all but one",
-            )
-
-
-def _origin(point: EntryPoint) -> str:
-    return f"{point.value} of {_distribution(point)[0] or 'unknown package'}"
-
-
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    """Give distribution and version; empty where an installation is damaged."""
-    if point.dist is None:
-        return "", ""
-    facts = point.dist.metadata  # empty where the file METADATA is gone
-    name = facts["Name"] if "Name" in facts else ""  # noqa: SIM401 - it is no dict
-    version = facts["Version"] if "Version" in facts else ""  # noqa: SIM401 - it is no dict
-    return name, version
+    """Import the class of a source; `installed` is for tests. Raises `PluginUnusable`."""
+    return cast("PayerSourceClass", SOURCES.load(name, installed=installed))

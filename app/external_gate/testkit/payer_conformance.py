@@ -8,21 +8,22 @@ from enum import StrEnum
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import BadInput, Broken, Unavailable
 from external_gate.payers.payer_source import PayerQuestion, checked_payer
-from external_gate.testkit.log_ears import listening
 from external_gate.testkit.payer_report import PayerReport
 from external_gate.testkit.payer_rig import GoesDown, KnownPayer, PayerRig
 from external_gate.testkit.payer_stage import Asked, PayerStage
+from external_gate.testkit.plugin_trial import (
+    GRACE_SECONDS,
+    SHORT_TIMEOUT_SECONDS,
+    TIMEOUT_SECONDS,
+    must_not_block,
+    must_use_caller,
+    play_parts,
+    plugin_name,
+    texts_of,
+)
 from external_gate.testkit.proxy_faults import ProxyFault
 from external_gate.testkit.stage import SharedCaller
-from external_gate.testkit.violation import Notebook, ScenarioResult
-
-TIMEOUT_SECONDS = 5.0
-SHORT_TIMEOUT_SECONDS = 0.4
-"""For whoever is silent, so that the kit need not wait for long."""
-
-GRACE_SECONDS = 2.0
-LONGEST_GAP_SECONDS = 0.25
-"""For which the event loop may stand still; the answer is held for one second."""
+from external_gate.testkit.violation import Notebook
 
 TOGETHER = 12
 """Questions at the same time."""
@@ -67,19 +68,8 @@ async def certify_payers(
     given. Raises `Broken` when rig or source cannot be made at all. Whatever the source then does
     ends in the report.
     """
-    caller = SharedCaller()
-    results: list[ScenarioResult] = []
-    try:
-        for part in Part if parts is None else parts:
-            rig = make_rig()
-            result = ScenarioResult(part, "", "P6")
-            with listening(result, rig.secrets):
-                async with PayerStage(rig, caller) as stage:
-                    await _PLAYED[part](_Trial(stage, Notebook(result, rig.secrets)))
-            results.append(result)
-    finally:
-        await caller.aclose()
-    return PayerReport(_name_of(make_rig().source), tuple(results))
+    played = await play_parts(Part if parts is None else parts, make_rig, _play, promise="P6")
+    return PayerReport(plugin_name(make_rig().source), played)
 
 
 class Part(StrEnum):
@@ -119,14 +109,12 @@ class _Trial:
         ours = error is None or isinstance(error, Unavailable | Broken)
         sentence = f"find raised {type(error).__name__}{under}"
         self.book.must("raises-only-ours", ours or not in_time, sentence, calls)
-        bare = not any(self.book.holds_secret(text) for text in _texts(error))
+        bare = not any(self.book.holds_secret(text) for text in texts_of(error))
         sentence = f"an error gave away a secret{under}: {error}"
         self.book.must("secrets-stay-out-of-errors", bare, sentence, calls)
         self.book.must("question-unchanged", not asked.was_changed, "find changed the question")
         if self.stage.proxy is not None and fault is not ProxyFault.REFUSE:
-            around = len(calls) - asked.caller_calls
-            sentence = f"{around} of {len(calls)} calls went past surroundings.caller"
-            self.book.must("only-way-out", around <= 0, sentence, calls)
+            must_use_caller(self.book, asked)
 
     def must_not_lie(
         self, asked: Asked, known: KnownPayer, check: str, *, under: ProxyFault | None = None
@@ -138,7 +126,7 @@ class _Trial:
         refused = isinstance(error, Broken) and check == "down-is-unavailable"
         honest = not refused if error else asked.answer == known.payer
         what = f"under {under}" if under else "while whoever is asked was down"
-        sentence = f"{what} find gave {_told(asked)}"
+        sentence = f"{what} find gave {asked.told()}"
         self.book.must(check, honest, sentence, asked.calls)
 
 
@@ -146,11 +134,11 @@ async def _finds(trial: _Trial) -> None:
     for known in (*trial.rig.known, *trial.rig.known):
         asked = await trial.ask(known.question)
         if asked.error is None or isinstance(asked.error, Unavailable | Broken):
-            sentence = f"{known.payer} was recorded, find gave {_told(asked)}"
+            sentence = f"{known.payer} was recorded, find gave {asked.told()}"
             trial.book.must("payer-is-found", asked.answer == known.payer, sentence, asked.calls)
     asked = await trial.ask(trial.rig.unknown)
     nobody = asked.error is None and asked.answer is None
-    sentence = f"nobody pays, and find gave {_told(asked)}"
+    sentence = f"nobody pays, and find gave {asked.told()}"
     trial.book.must("nobody-is-none", nobody, sentence, asked.calls)
 
 
@@ -188,7 +176,7 @@ async def _has_broken_records(trial: _Trial) -> None:
     for question in trial.rig.broken:
         asked = await trial.ask(question)
         fair = asked.error is not None or asked.answer is None or _is_usable(asked.answer)
-        sentence = f"a record that cannot be used became {_told(asked)}"
+        sentence = f"a record that cannot be used became {asked.told()}"
         trial.book.must("broken-record-is-no-payer", fair, sentence, asked.calls)
 
 
@@ -198,15 +186,11 @@ async def _keeps_manners(trial: _Trial) -> None:
         return
     first = trial.rig.known[0]
     source = trial.stage.source(timeout_seconds=TIMEOUT_SECONDS)
-    gaps = []
-    for _ in range(3):  # a busy machine stalls now and then, a source that blocks at every try
-        asked = await trial.stage.ask(source, first.question, fault=ProxyFault.SLOW, heartbeat=True)
-        gaps.append(asked.gap_seconds)
-        if asked.gap_seconds < LONGEST_GAP_SECONDS:
-            break
-    sentence = f"the event loop stood still for {min(gaps):.1f} s of an answer held for 1 s"
-    trial.book.must("does-not-block", min(gaps) < LONGEST_GAP_SECONDS, sentence)
-    if min(gaps) < LONGEST_GAP_SECONDS:
+
+    async def slowly() -> Asked:
+        return await trial.stage.ask(source, first.question, fault=ProxyFault.SLOW, heartbeat=True)
+
+    if await must_not_block(trial.book, slowly):
         ended = await trial.stage.cut(source, first.question)
         sentence = "a question whose task was cancelled went on"
         trial.book.must("ends-when-cancelled", ended, sentence)
@@ -240,20 +224,9 @@ def _is_usable(answer: object) -> bool:
     return same == answer
 
 
-def _told(asked: Asked) -> str:
-    return type(asked.error).__name__ if asked.error else repr(asked.answer)
-
-
-def _texts(error: BaseException | None) -> list[str]:
-    texts = []
-    while error is not None:
-        texts.append(f"{error} {error!r}")
-        error = error.__cause__ or error.__context__
-    return texts
-
-
-def _name_of(source: object) -> str:
-    return f"{getattr(source, '__module__', '?')}.{getattr(source, '__qualname__', '?')}"
+async def _play(part: Part, rig: PayerRig, caller: SharedCaller, book: Notebook) -> None:
+    async with PayerStage(rig, caller) as stage:
+        await _PLAYED[part](_Trial(stage, book))
 
 
 _PLAYED: Mapping[Part, Callable[[_Trial], Awaitable[None]]] = {

@@ -7,21 +7,23 @@ from enum import StrEnum
 
 from external_gate.domain.clock import EPOCH
 from external_gate.notices.notice_sink import Gone, NotTaken, OutgoingNotice, Taken
-from external_gate.testkit.log_ears import listening
+from external_gate.testkit.plugin_stage import Tried
+from external_gate.testkit.plugin_trial import (
+    GRACE_SECONDS,
+    SHORT_TIMEOUT_SECONDS,
+    TIMEOUT_SECONDS,
+    must_not_block,
+    must_use_caller,
+    play_parts,
+    plugin_name,
+    texts_of,
+)
 from external_gate.testkit.proxy_faults import ProxyFault
 from external_gate.testkit.sink_report import SinkReport
 from external_gate.testkit.sink_rig import SinkRig, TakenNotice
-from external_gate.testkit.sink_stage import SinkStage, Tried
+from external_gate.testkit.sink_stage import SinkStage
 from external_gate.testkit.stage import SharedCaller
-from external_gate.testkit.violation import Notebook, ScenarioResult
-
-TIMEOUT_SECONDS = 5.0
-SHORT_TIMEOUT_SECONDS = 0.4
-"""For whoever is silent, so that the kit need not wait for long."""
-
-GRACE_SECONDS = 2.0
-LONGEST_GAP_SECONDS = 0.25
-"""For which the event loop may stand still; the answer is held for one second."""
+from external_gate.testkit.violation import Notebook
 
 TOGETHER = 8
 """Notices at the same time, as many as the courier sends."""
@@ -55,19 +57,8 @@ async def certify_sink(
     given. Raises `Broken` when rig or sink cannot be made at all. Whatever the sink then does ends
     in the report.
     """
-    caller = SharedCaller()
-    results: list[ScenarioResult] = []
-    try:
-        for part in SinkPart if parts is None else parts:
-            rig = make_rig()
-            result = ScenarioResult(part, "", "P8")
-            with listening(result, rig.secrets):
-                async with SinkStage(rig, caller) as stage:
-                    await _PLAYED[part](_Trial(stage, Notebook(result, rig.secrets)))
-            results.append(result)
-    finally:
-        await caller.aclose()
-    return SinkReport(_name_of(make_rig().sink), tuple(results))
+    played = await play_parts(SinkPart if parts is None else parts, make_rig, _play, promise="P8")
+    return SinkReport(plugin_name(make_rig().sink), played)
 
 
 class SinkPart(StrEnum):
@@ -100,7 +91,7 @@ class _Trial:
         sentence = f"deliver took {tried.seconds:.1f} s{under}, timeout is {timeout_seconds} s"
         self.book.must("comes-back-in-time", in_time, sentence, calls)
         ours = error is None and isinstance(tried.answer, Taken | NotTaken | Gone)
-        sentence = f"deliver gave {_told(tried)}{under}"
+        sentence = f"deliver gave {tried.told()}{under}"
         self.book.must("raises-nothing", ours or not in_time, sentence, calls)
         bare = not any(self.book.holds_secret(text) for text in _texts(tried))
         sentence = f"a cause gave away a secret{under}: {_texts(tried)}"
@@ -108,9 +99,7 @@ class _Trial:
         sentence = f"one deliver sent {len(calls)} times{under}"
         self.book.must("no-hidden-retry", len(calls) <= 1, sentence, calls)
         if fault is not ProxyFault.REFUSE:
-            around = len(calls) - tried.caller_calls
-            sentence = f"{around} of {len(calls)} calls went past surroundings.caller"
-            self.book.must("only-way-out", around <= 0, sentence, calls)
+            must_use_caller(self.book, tried)
 
 
 async def _arrives(trial: _Trial) -> None:
@@ -119,7 +108,7 @@ async def _arrives(trial: _Trial) -> None:
         tried = await trial.deliver(notice)
         got = trial.stage.taken[before:]
         arrived = isinstance(tried.answer, Taken) and bool(got)
-        sentence = f"the receiver took {len(got)}, and deliver gave {_told(tried)}"
+        sentence = f"the receiver took {len(got)}, and deliver gave {tried.told()}"
         trial.book.must("notice-arrives", arrived, sentence, tried.calls)
         same = all(one == _as_taken(notice) for one in got)
         sentence = "the receiver got another body or message id than the notice has"
@@ -129,7 +118,7 @@ async def _arrives(trial: _Trial) -> None:
 async def _is_unclear(trial: _Trial) -> None:
     for number, fault in enumerate((*UNCLEAR, *SILENT)):
         tried = await trial.deliver(_notice(number), fault=fault)
-        sentence = f"under {fault} deliver gave {_told(tried)}"
+        sentence = f"under {fault} deliver gave {tried.told()}"
         honest = not isinstance(tried.answer, Taken)
         trial.book.must("unclear-is-not-taken", honest, sentence, tried.calls)
         patient = not isinstance(tried.answer, Gone)
@@ -144,22 +133,18 @@ async def _is_private(trial: _Trial) -> None:
         sink = trial.stage.sink(timeout_seconds=TIMEOUT_SECONDS, url=url, allow_private=False)
         tried = await trial.stage.deliver(sink, _notice(1))
         kept_back = not tried.calls and isinstance(tried.answer, NotTaken)
-        sentence = f"{len(tried.calls)} calls went to a private address: {_told(tried)}"
+        sentence = f"{len(tried.calls)} calls went to a private address: {tried.told()}"
         trial.book.must("private-only-when-allowed", kept_back, sentence, tried.calls)
 
 
 async def _keeps_manners(trial: _Trial) -> None:
     await _sends_together(trial)
     sink = trial.stage.sink(timeout_seconds=TIMEOUT_SECONDS)
-    gaps = []
-    for _ in range(3):  # a busy machine stalls now and then, a sink that blocks at every try
-        tried = await trial.stage.deliver(sink, _notice(1), fault=ProxyFault.SLOW, heartbeat=True)
-        gaps.append(tried.gap_seconds)
-        if tried.gap_seconds < LONGEST_GAP_SECONDS:
-            break
-    sentence = f"the event loop stood still for {min(gaps):.1f} s of an answer held for 1 s"
-    trial.book.must("does-not-block", min(gaps) < LONGEST_GAP_SECONDS, sentence)
-    if min(gaps) < LONGEST_GAP_SECONDS:
+
+    async def slowly() -> Tried:
+        return await trial.stage.deliver(sink, _notice(1), fault=ProxyFault.SLOW, heartbeat=True)
+
+    if await must_not_block(trial.book, slowly):
         ended = await trial.stage.cut(sink, _notice(1))
         trial.book.must("ends-when-cancelled", ended, "a try whose task was cancelled went on")
 
@@ -189,21 +174,13 @@ def _as_taken(notice: OutgoingNotice) -> TakenNotice:
     return TakenNotice(notice.message_id, notice.body)
 
 
-def _told(tried: Tried) -> str:
-    return type(tried.error).__name__ if tried.error else repr(tried.answer)
-
-
 def _texts(tried: Tried) -> list[str]:
-    texts = [repr(tried.answer)]
-    error = tried.error
-    while error is not None:
-        texts.append(f"{error} {error!r}")
-        error = error.__cause__ or error.__context__
-    return texts
+    return [repr(tried.answer), *texts_of(tried.error)]
 
 
-def _name_of(sink: object) -> str:
-    return f"{getattr(sink, '__module__', '?')}.{getattr(sink, '__qualname__', '?')}"
+async def _play(part: SinkPart, rig: SinkRig, caller: SharedCaller, book: Notebook) -> None:
+    async with SinkStage(rig, caller) as stage:
+        await _PLAYED[part](_Trial(stage, book))
 
 
 _PLAYED: Mapping[SinkPart, Callable[[_Trial], Awaitable[None]]] = {
