@@ -35,16 +35,18 @@ from external_gate.testkit.store_checks.store_samples import begun
 
 SECRET = "whsec_bm90aWNlcy1vZi10aGUtdGVzdHMtMTIzNDU2Nzg5MDE="
 OLD_SECRET = "whsec_bm90aWNlcy1zaWduZWQtYmVmb3JlLTEyMzQ1Njc4OTA="
-START = datetime.now(UTC).replace(microsecond=0)
-"""The official library compares with the machine's clock, which cannot be moved."""
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TIMEOUT = timedelta(seconds=2)
 
 
 class HandClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that stands still until a test moves it.
+
+    It begins with the machine's: the official library compares with that one, at most 5 min off.
+    """
 
     def __init__(self) -> None:
-        self.instant = START
+        self.instant = began()
 
     def now(self) -> datetime:
         return self.instant
@@ -54,6 +56,19 @@ class HandClock:
 
     def advance(self, **duration: float) -> None:
         self.instant += timedelta(**duration)
+
+
+_began = {"at": START}
+
+
+def began() -> datetime:
+    """Give when the test that runs began, in whole seconds."""
+    return _began["at"]
+
+
+@pytest.fixture(autouse=True)
+def _begins() -> None:
+    _began["at"] = datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass
@@ -171,7 +186,7 @@ def outgoing(text: str = '{"type":"workflow.held"}') -> OutgoingNotice:
 def told(number: int = 1, kind: NoticeType = NoticeType.RELEASED) -> HostNotice:
     return HostNotice(
         type=kind,
-        at=START,
+        at=began(),
         customer_id=CustomerId("customer-1"),
         contract_id=ContractId("contract-1"),
         workflow_id=WorkflowId(f"workflow-{number}"),
