@@ -23,8 +23,8 @@ $(READY): pyproject.toml requirements-dev.lock
 demo: $(READY) ## run the main job: emulator, service and sandbox gateway over real sockets
 	$(BIN)/external-gate demo
 
-test: $(READY) ## run every test
-	$(BIN)/python -m pytest -rs
+test: $(READY) ## run every test, or some: TESTS=tests/engine
+	$(BIN)/python -m pytest -rs $(TESTS)
 
 campaign: $(READY) ## run simulation, deliberate faults, crash sweep, chaos, fuzzing at length: SEEDS=100000 START=0 REPORT=report.md
 	$(BIN)/python -m tests.simulation.campaign --mutations --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
