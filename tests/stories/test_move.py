@@ -59,7 +59,7 @@ def live_through_everything(cast: Players, metronome: Account) -> dict[str, Json
 
 @pytest.mark.slow
 def test_moved_service_goes_on_and_charges_nobody_twice(
-    cast: Players, metronome: Account, postgres: Cluster, namespace: str
+    postgres: Cluster, namespace: str, cast: Players, metronome: Account
 ) -> None:
     cast.write_config(gateway=SLOW.format(books=cast.books, lookups=1000))
     lived = live_through_everything(cast, metronome)

@@ -114,7 +114,7 @@ def _all_is_well(cast: Players, metronome: Account, senders: Senders) -> None:
 
 @pytest.mark.slow
 def test_rolling_restart_refuses_nobody_and_leaves_no_lease_behind(
-    cast: Players, metronome: Account, balancer: Balancer, postgres: Cluster, namespace: str
+    postgres: Cluster, namespace: str, cast: Players, metronome: Account, balancer: Balancer
 ) -> None:
     for name in balancer.replicas:
         _start(cast, balancer, name)
@@ -131,7 +131,7 @@ def test_rolling_restart_refuses_nobody_and_leaves_no_lease_behind(
 
 @pytest.mark.slow
 def test_next_version_takes_over_replica_by_replica(
-    cast: Players, metronome: Account, balancer: Balancer, postgres: Cluster, namespace: str
+    postgres: Cluster, namespace: str, cast: Players, metronome: Account, balancer: Balancer
 ) -> None:
     """The next version is this one with a migration more: it migrates while this one works."""
     following = {"PYTHONPATH": str(_next_version(cast.folder))}
