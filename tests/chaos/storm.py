@@ -20,6 +20,9 @@ CUTS = {
     Trouble.CABLE_DEAF: Cut.DEAF,
 }
 
+ONE_AT_A_TIME = frozenset({Trouble.RESTARTED, Trouble.DOWN, Trouble.KILLED, Trouble.FROZEN})
+"""What can only happen to a process that runs; a cable can be cut at any moment."""
+
 OF_METRONOME: Sequence[Mapping[str, object]] = (
     {"on": "release", "kind": "drop_after"},
     {"on": "release", "kind": "drop_before"},
@@ -71,6 +74,8 @@ class Storm:
         while self._next < len(self.strikes) and self.strikes[self._next].at_seconds <= now:
             strike = self.strikes[self._next]
             self._next += 1
+            if strike.trouble in ONE_AT_A_TIME and self._is_in_trouble(strike):
+                continue  # the last one took longer than was forecast
             self._begin(strike)
             if strike.trouble in LASTING:
                 over_at = time.monotonic() - self._began + strike.lasts_seconds
@@ -80,6 +85,13 @@ class Storm:
         """Make everything good at once, for those who come after."""
         while self._ends:
             self._end(heapq.heappop(self._ends)[2])
+
+    def _is_in_trouble(self, strike: Strike) -> bool:
+        """Tell whether a process is down or stopped already."""
+        return any(
+            strike.target == other.target and other.trouble in ONE_AT_A_TIME
+            for _, _, other in self._ends
+        )
 
     def _begin(self, strike: Strike) -> None:
         self.struck[strike.trouble] += 1

@@ -11,6 +11,7 @@ from external_gate.domain.money import Money
 from external_gate.domain.outcome import Succeeded, TooLate, Undone
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.operations import Person
+from external_gate.engine.undone import awaits_second_person
 from tests.engine.conftest import MakeWorld
 from tests.engine.hostile_hands import ANN, USD15, WF, late_success, tell, workflow
 from tests.engine.world import NOTHING, World
@@ -177,6 +178,27 @@ async def test_a_second_person_agrees_to_a_refund_by_hand_where_configured(
     await world.work()
 
     assert await world.state() is State.CANCELLED
+
+
+async def test_each_charge_given_back_by_hand_awaits_a_second_person_of_its_own(
+    make_world: MakeWorld,
+) -> None:
+    """Told that it is recorded, the first of two people would not look for the second."""
+    world = await make_world(soft_decline_schedule=(timedelta(minutes=1),), second_person=True)
+    world.gateway.script.extend(["soft", "ok"])
+    world.billing.script.append("refused")
+    await world.receive()
+    await world.work_through(hours=1)
+    await tell(world, Succeeded("ch_1", USD15, attempt_key(WF, 1)))
+    await world.work()
+
+    waited = []
+    for person in (ANN, BOB, ANN):
+        after = await world.operations.refund_by_hand(WF, person, evidence=SHOWN)
+        waited.append(awaits_second_person(after))
+        assert after.state is State.HELD
+
+    assert waited == [True, False, True]
 
 
 async def test_after_a_refund_that_came_too_late_the_hand_ends_it(world: World) -> None:

@@ -21,7 +21,7 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import State, Verdict, Workflow
 from external_gate.engine.advice import what_next
 from external_gate.engine.operations import Operations, Person
-from external_gate.engine.undone import BY_HAND
+from external_gate.engine.undone import awaits_second_person
 
 # Click's decorators give back what they decorate.
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -204,11 +204,11 @@ def _record_refund(
     )
     following = ""
     if after.state is State.HELD:
-        is_recorded = any(word.startswith(BY_HAND) for word in after.approvals)
-        following = _ANOTHER_CHARGE if is_recorded else "a second person must say the same"
+        following = _SECOND_PERSON if awaits_second_person(after) else _ANOTHER_CHARGE
     _tell(after, following=following)
 
 
+_SECOND_PERSON = "a second person must say the same"
 _ANOTHER_CHARGE = "it is recorded; another attempt keeps money: give that back as well"
 
 ACTS = (retry, approve, hold, settle, refund)

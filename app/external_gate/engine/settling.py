@@ -14,9 +14,9 @@ from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import unknown_attempts
 from external_gate.engine.scales import may_have_forgotten, standing_in
 from external_gate.engine.undone import (
-    charges_of,
     given_back_by_hand,
     kept_attempt,
+    proposed_by_hand,
     unknown_is_accepted,
 )
 
@@ -59,8 +59,7 @@ def refund_by_hand(engine: Engine, draft: Draft, *, who: str, evidence: str) -> 
     attempt = kept_attempt(draft.after, draft.attempts)
     if attempt is None:
         raise Refused("no charge is on record whose money could have been given back")
-    proposal = f"refund_by_hand:{attempt.number}:{charges_of(attempt)}"
-    if not _is_agreed(engine, draft, proposal, who, evidence):
+    if not _is_agreed(engine, draft, proposed_by_hand(attempt), who, evidence):
         return
     draft.set(approvals=draft.after.approvals | {given_back_by_hand(attempt)})
     draft.note(

@@ -76,6 +76,28 @@ BY_HAND = "refunded_by_hand:"
 """How the words begin by which a workflow remembers, under its fence, what a person gave back."""
 
 
+PROPOSED_BY_HAND = "refund_by_hand:"
+"""How the word of the first of two people begins, who says what the second is to confirm."""
+
+
+def proposed_by_hand(attempt: Attempt) -> str:
+    """Give what two people must say: that the money of these charges of an attempt is back."""
+    return f"{PROPOSED_BY_HAND}{attempt.number}:{charges_of(attempt)}"
+
+
+def awaits_second_person(workflow: Workflow) -> bool:
+    """Tell whether somebody said that money was given back, and nobody has confirmed it."""
+    confirmed = tuple(
+        f"{PROPOSED_BY_HAND}{word.removeprefix(BY_HAND)}:"
+        for word in workflow.approvals
+        if word.startswith(BY_HAND)
+    )
+    return any(
+        word.startswith(PROPOSED_BY_HAND) and not word.startswith(confirmed)
+        for word in workflow.approvals
+    )
+
+
 def given_back_by_hand(attempt: Attempt) -> str:
     """Give the word by which a workflow remembers that a person gave an attempt's money back.
 
