@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tests.hostile_input.contracting_targets import CONTRACTING_TARGETS
 from tests.hostile_input.gateway_targets import GATEWAY_TARGETS
 from tests.hostile_input.intake_targets import INTAKE_TARGETS
 from tests.hostile_input.metronome_targets import METRONOME_TARGETS
@@ -19,6 +20,7 @@ TARGETS: Mapping[str, Target] = {
         *SERVED_TARGETS,
         *GATEWAY_TARGETS,
         *METRONOME_TARGETS,
+        *CONTRACTING_TARGETS,
         *PAYER_TARGETS,
         *OUTBOUND_TARGETS,
         *SETTINGS_TARGETS,
