@@ -105,7 +105,7 @@ busy_timeout_seconds = 0.2
         """Let an engine with a scripted gateway live through a story in this home's store."""
 
         async def lived() -> None:
-            world = await open_world(self.database, capabilities, **policy)
+            world = await open_world(SqliteStore(self.database), capabilities, **policy)
             try:
                 await story(world)
             finally:

@@ -2,24 +2,24 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from external_gate.domain.charge import Capabilities
+from tests.databases import Database
 from tests.engine.world import EVERY_ANSWER, World, open_world
 
 MakeWorld = Callable[..., Awaitable[World]]
 
 
 @pytest.fixture
-async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
-    """Give a maker of worlds, all closed at the end."""
+async def make_world(database: Database) -> AsyncIterator[MakeWorld]:
+    """Give a maker of worlds on one database, all closed at the end."""
     async with AsyncExitStack() as stack:
 
         async def make(capabilities: Capabilities = EVERY_ANSWER, **policy: Any) -> World:
-            world = await open_world(tmp_path / "gate.db", capabilities, **policy)
+            world = await open_world(database.store(), capabilities, **policy)
             stack.push_async_callback(world.store.close)
             return world
 

@@ -1,11 +1,8 @@
 """Nothing is lost, stuck or hot: each workflow ends or is held, whatever a gateway says."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -17,6 +14,7 @@ from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Declined, NotSent, Pending, UndoPending, Unknown
 from external_gate.domain.workflow import HeldReason, State
+from tests.databases import Database
 from tests.engine.conftest import MakeWorld
 from tests.engine.hostile_hands import (
     ANN,
@@ -230,17 +228,17 @@ class WaitingClock(HandClock):
         await asyncio.sleep(0.01)
 
 
-async def test_one_row_that_cannot_be_read_stops_nobody_else(world: World, tmp_path: Path) -> None:
+async def test_one_row_that_cannot_be_read_stops_nobody_else(
+    world: World, database: Database
+) -> None:
     """A newer version may have written an answer that this one does not know."""
     world.gateway.script.append("pending")
     await world.receive()
     await world.work()
     await tell(world, Pending())
-    with closing(sqlite3.connect(tmp_path / "gate.db")) as other, other:
-        other.execute("DROP TRIGGER evidence_is_never_changed")
-        other.execute(
-            """UPDATE evidence SET answer = '{"answer":"Partly"}' WHERE source='notice'"""
-        )
+    of_the_table = " ON evidence" if database.name == "postgres" else ""
+    database.by_hand(f"DROP TRIGGER evidence_is_never_changed{of_the_table}")
+    database.by_hand("""UPDATE evidence SET answer = '{"answer":"Partly"}' WHERE source='notice'""")
     await world.receive("good")
 
     worker = world.worker(engine=replace(world.engine, clock=WaitingClock(world.clock.now())))

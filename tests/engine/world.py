@@ -1,4 +1,4 @@
-"""A small world for the engine: real SQLite, a clock moved by hand, and two parties with books.
+"""A small world for the engine: a real database, a clock moved by hand, and two parties with books.
 
 The gateway and the billing side keep the ground truth of money; what they answer is scripted.
 """
@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -63,7 +62,7 @@ from external_gate.metronome.billing import (
     ReleaseResult,
 )
 from external_gate.payers.payer_source import PayerQuestion
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.store import Store
 from external_gate.stores.store_records import Dossier, NewNotification, Recorded
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -383,7 +382,7 @@ class Heard:
 class World:
     """One store, one gateway, one billing side, and workers made on demand."""
 
-    def __init__(self, store: SqliteStore, capabilities: Capabilities, policy: Policy) -> None:
+    def __init__(self, store: Store, capabilities: Capabilities, policy: Policy) -> None:
         self.clock = HandClock()
         self.store = store
         self.gateway = BookkeepingGateway(self.clock, capabilities)
@@ -501,11 +500,10 @@ class Killed(BaseException):
 
 
 async def open_world(
-    path: Path,
+    store: Store,
     capabilities: Capabilities = EVERY_ANSWER,
     **policy: Any,  # whatever a test wants different
 ) -> World:
-    """Give a world over a new file; the caller closes its store."""
-    store = SqliteStore(path)
+    """Give a world over a store that is not open yet; the caller closes it."""
     await store.open()
     return World(store, capabilities, Policy(default_gateway="main", **policy))
