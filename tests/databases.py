@@ -15,11 +15,12 @@ from uuid import uuid4
 import psycopg
 
 from external_gate.stores.postgres import PostgresStore
-from external_gate.stores.postgres_address import PostgresAddress, address_of
+from external_gate.stores.postgres_address import address_of
 from external_gate.stores.postgres_schema import migrate
 from external_gate.stores.schema import shipped
 from external_gate.stores.sql_store import SqlStore
 from external_gate.stores.sqlite import SqliteStore
+from tests.reused_connections import Reused
 from tests.throwaway_postgres import Cluster
 
 DATABASES = ("sqlite", "postgres")
@@ -70,7 +71,7 @@ class PostgresSchema:
     """A schema that is up to date and empty."""
 
     url: str
-    address: PostgresAddress
+    address: Reused
     name: str = "postgres"
     is_spoilt: bool = False
     """Whether somebody may have changed more than rows."""
@@ -99,13 +100,12 @@ class PostgresSchema:
     def empty(self) -> None:
         """Forget every row, which triggers forbid to everybody else; numbers begin anew."""
         with closing(self.connect()) as connection:
-            tables = _names(connection, "r")
+            numbers, tables = _names(connection, "S"), _names(connection, "r")
             orders = [
-                "SET CONSTRAINTS ALL IMMEDIATE",  # or what is deferred forbids the last step
-                *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in tables),
+                # No trigger is asked, and no cache of any connection is thrown away.
+                "SET session_replication_role = replica",
                 *(f"DELETE FROM {table}" for table in tables),  # noqa: S608 - the catalogue's words
-                *(f"SELECT setval('{number}', 1, false)" for number in _names(connection, "S")),
-                *(f"ALTER TABLE {table} ENABLE TRIGGER ALL" for table in tables),
+                *(f"SELECT setval('{number}', 1, false)" for number in numbers),
             ]
             connection.execute("; ".join(orders).encode())
 
@@ -134,13 +134,15 @@ class Schemas:
             self._drop(self.free.pop())
 
     def _made(self) -> PostgresSchema:
-        address = address_of(self.cluster.url, namespace=f"gate_{uuid4().hex[:12]}")
+        plain = address_of(self.cluster.url, namespace=f"gate_{uuid4().hex[:12]}")
+        address = Reused(plain.parameters, plain.namespace, plain.lock_timeout)
         migrate(address, shipped("postgres"))
         return PostgresSchema(self.cluster.url, address)
 
     def _drop(self, schema: PostgresSchema) -> None:
         with closing(schema.connect()) as connection:
             connection.execute(f"DROP SCHEMA {schema.address.namespace} CASCADE".encode())
+        schema.address.forget()
 
 
 def _names(connection: psycopg.Connection[Row], kind: str) -> list[str]:
