@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import pytest
 
@@ -66,9 +67,11 @@ async def claim_once(world: World) -> None:
 
 async def let_pass(world: World, *, hours: float, step_minutes: float = 20) -> None:
     """Let time pass in steps and claim once at each."""
-    for _ in range(int(hours * 60 / step_minutes)):
+    steps, step = int(hours * 60 / step_minutes), timedelta(minutes=step_minutes)
+    while steps := await world.pass_idle(steps, step):
         await claim_once(world)
-        world.clock.advance(minutes=step_minutes)
+        world.clock.instant += step
+        steps -= 1
 
 
 async def until_held(world: World) -> None:

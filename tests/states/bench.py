@@ -25,8 +25,8 @@ from external_gate.engine.operations import Operations
 from external_gate.gateways.gateway import Gateway
 from external_gate.guards.rules import GuardRules
 from external_gate.metronome.billing import Customer, Invoice, ReleaseAnswer, ReleaseResult
+from external_gate.stores.sql_store import SqlStore
 from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.store import Store
 from tests.engine.world import (
     EVERY_ANSWER,
     BookkeepingBilling,
@@ -152,7 +152,7 @@ TOO_MANY_SAVES = 300
 class Bench(World):
     """A world with quiet parties, and one workflow on it."""
 
-    def __init__(self, store: Store, capabilities: Capabilities, policy: Policy) -> None:
+    def __init__(self, store: SqlStore, capabilities: Capabilities, policy: Policy) -> None:
         super().__init__(store, capabilities, policy)
         self.gateway: QuietGateway = QuietGateway(self.clock, capabilities)
         self.billing: QuietBilling = QuietBilling(on_the_wire=self.gateway.on_the_wire)
