@@ -6,8 +6,9 @@ a second.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -24,6 +25,7 @@ from tests.reused_connections import Reused
 from tests.throwaway_postgres import Cluster
 
 DATABASES = ("sqlite", "postgres")
+PATIENCE = timedelta(seconds=5)
 
 Row = tuple[Any, ...]
 """As a driver gives it, whatever was asked for."""
@@ -40,11 +42,17 @@ class Database(Protocol):
     def table(self) -> str:
         """Give what stands in `[store]` of a configuration."""
 
-    def store(self) -> SqlStore:
-        """Give a store that is not open yet, as another process would have it."""
+    def store(self, *, patience: timedelta = PATIENCE) -> SqlStore:
+        """Give a store that is not open yet, as another process would have it.
+
+        `patience` is for somebody else's lock.
+        """
 
     def by_hand(self, statement: str) -> list[Row]:
         """Run a statement as somebody who knows nothing of the store; give its rows."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep the database locked against every writer."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,19 @@ class SqliteFile:
     def table(self) -> str:
         return f'url = "sqlite:///{self.path}"'
 
-    def store(self) -> SqlStore:
-        return SqliteStore(self.path)
+    def store(self, *, patience: timedelta = PATIENCE) -> SqlStore:
+        return SqliteStore(self.path, busy_timeout=patience)
 
     def by_hand(self, statement: str) -> list[Row]:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return connection.execute(statement).fetchall()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
 
 
 @dataclass
@@ -80,14 +95,21 @@ class PostgresSchema:
     def table(self) -> str:
         return f'url = "{self.url}"\nnamespace = "{self.address.namespace}"'
 
-    def store(self) -> SqlStore:
-        return PostgresStore(self.address)
+    def store(self, *, patience: timedelta = PATIENCE) -> SqlStore:
+        return PostgresStore(replace(self.address, lock_timeout=patience))
 
     def by_hand(self, statement: str) -> list[Row]:
         self.is_spoilt = True
         with closing(self.connect()) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(self.connect()) as connection, connection.transaction():
+            tables = ", ".join(_names(connection, "r"))
+            connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE".encode())
+            yield
 
     def connect(self) -> psycopg.Connection[Row]:
         """Connect beside the store."""

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,10 @@ from external_gate.intake.gateway_notices import (
     NoticeReceiver,
     UnknownGateway,
 )
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sql_store import SqlStore
 from external_gate.stores.store_records import NewNotice, NoticeTaken
 from external_gate.testkit.store_checks.store_samples import charging, key_of
+from tests.databases import Database
 from tests.engine.world import EVERY_ANSWER, START, BookkeepingGateway, HandClock
 
 NOTIFIES = replace(EVERY_ANSWER, notifies=True)
@@ -66,7 +66,7 @@ class Heard:
 class Door:
     """A receiver with one gateway, and everything around it."""
 
-    store: SqliteStore
+    store: SqlStore
     gateway: TalkingGateway = field(default_factory=TalkingGateway)
     heard: Heard = field(default_factory=Heard)
 
@@ -76,8 +76,8 @@ class Door:
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    store = SqliteStore(tmp_path / "gate.db")
+async def door(database: Database) -> AsyncIterator[Door]:
+    store = database.store()
     await store.open()
     yield Door(store)
     await store.close()

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,9 +28,10 @@ from external_gate.notices.webhook_sink import WebhookSink
 from external_gate.outbound.calls import Caller, Timeouts
 from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.settings.model import NoticeEndpoint
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sql_store import SqlStore
 from external_gate.testkit.fake_server import FakeServer, WireAnswer, WireRequest
 from external_gate.testkit.store_checks.store_samples import begun
+from tests.databases import Database
 
 SECRET = "whsec_bm90aWNlcy1vZi10aGUtdGVzdHMtMTIzNDU2Nzg5MDE="
 OLD_SECRET = "whsec_bm90aWNlcy1zaWduZWQtYmVmb3JlLTEyMzQ1Njc4OTA="
@@ -250,7 +250,7 @@ class Mailbox:
 class Office:
     """An outbox with couriers, each the one of a process."""
 
-    store: SqliteStore
+    store: SqlStore
     clock: HandClock
     heard: Heard = field(default_factory=Heard)
 
@@ -274,8 +274,8 @@ class Office:
 
 
 @pytest.fixture
-async def office(tmp_path: Path, clock: HandClock) -> AsyncIterator[Office]:
-    store = SqliteStore(tmp_path / "gate.db")
+async def office(database: Database, clock: HandClock) -> AsyncIterator[Office]:
+    store = database.store()
     await store.open()
     yield Office(store, clock)
     await store.close()

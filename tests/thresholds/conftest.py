@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,12 +23,12 @@ from external_gate.metronome.contracting import (
 from external_gate.metronome.contracting_client import ContractingClient
 from external_gate.outbound.calls import Call, CallEnd, Timeouts
 from external_gate.outbound.httpx_caller import HttpxCaller
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.thresholds.applying import Thresholds
 from external_gate.thresholds.contract_books import ContractBooks
 from external_gate.thresholds.planning import Wish
 from external_gate.thresholds.tariff import tariff_of
 from metronome import DefaultHttpxClient, Metronome
+from tests.databases import Database
 
 TOKEN = "secret-token-123"
 PRODUCT = "d6be3bf4-1669-40c9-a8b1-388bb167ab16"
@@ -173,8 +172,8 @@ def thresholds(account: Account, wire: Killable, clock: MovedClock) -> Threshold
 
 
 @pytest.fixture
-async def books(tmp_path: Path, clock: MovedClock) -> AsyncIterator[ContractBooks]:
-    store = SqliteStore(tmp_path / "gate.db")
+async def books(database: Database, clock: MovedClock) -> AsyncIterator[ContractBooks]:
+    store = database.store()
     await store.open()
     yield ContractBooks(store, clock)
     await store.close()

@@ -1,12 +1,10 @@
-"""A service in this process behind a real socket, on a real file."""
+"""A service in this process behind a real socket, on both databases."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,13 +23,13 @@ from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
 from external_gate.outbound.calls import Call, CallEnd
-from external_gate.stores.sqlite import SqliteStore
-from external_gate.stores.sqlite_connection import connect_file
+from external_gate.stores.sql_store import SqlStore
 from external_gate.web.app import create_app
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
 from external_gate.web.server import listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
+from tests.databases import Database
 from tests.engine.world import EVERY_ANSWER, BookkeepingGateway, HandClock
 
 SECRET = "web-secret"
@@ -45,12 +43,9 @@ class Served:
 
     url: str
     port: int
-    store: SqliteStore
+    store: SqlStore
     readiness: Readiness
     client: httpx.AsyncClient
-    path: Path
-    writer: sqlite3.Connection
-    """The store's own writing connection, to make its disk full."""
     odd: "TalkingGateway"
     """The gateway whose adapter says whatever a test wants."""
     woken: list[str]
@@ -103,16 +98,9 @@ def host_gateway(clock: Clock) -> HttpGateway:
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
+async def served(database: Database) -> AsyncIterator[Served]:
     """Serve webhooks, health and metrics on a free port."""
-    path = tmp_path / "gate.db"
-    connections: list[sqlite3.Connection] = []
-
-    def connect(file: Path, busy_timeout: timedelta) -> sqlite3.Connection:
-        connections.append(connect_file(file, busy_timeout))
-        return connections[-1]
-
-    store = SqliteStore(path, busy_timeout=timedelta(milliseconds=100), connect=connect)
+    store = database.store(patience=timedelta(milliseconds=100))
     await store.open()
     clock, metrics, readiness = SystemClock(), Metrics(CollectorRegistry()), Readiness()
     receiver = Receiver(store, [SECRET], AgeLimits(), clock, LoggingObserver(metrics))
@@ -139,7 +127,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Served(url, port, store, readiness, client, path, connections[0], talking, woken)
+            yield Served(url, port, store, readiness, client, talking, woken)
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving

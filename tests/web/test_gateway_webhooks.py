@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from external_gate.testkit.store_checks.store_samples import (
     charging,
     key_of,
 )
+from tests.databases import Database
 from tests.web.conftest import HOST_SECRET, Served
 
 TAKEN = Succeeded("ch_1", PRICE)
@@ -276,14 +276,13 @@ async def test_other_methods_are_405(served: Served) -> None:
     assert (await served.client.get("/webhooks/gateways/odd")).status_code == 405
 
 
-async def test_locked_database_is_503_and_the_notice_comes_again(served: Served) -> None:
+async def test_locked_database_is_503_and_the_notice_comes_again(
+    served: Served, database: Database
+) -> None:
     await sent_through(served, "odd")
     served.odd.says = lambda: [notice(outcome=TAKEN, signed_and_final=True)]
-    other = sqlite3.connect(served.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    refused = await tell(served)
-    other.execute("ROLLBACK")
-    other.close()
+    with database.locked():
+        refused = await tell(served)
 
     again = await tell(served)
 

@@ -12,6 +12,8 @@ import pytest
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
+from external_gate.stores.sqlite import SqliteStore
+from tests.databases import Database
 from tests.web.conftest import Served
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "metronome"
@@ -198,13 +200,12 @@ async def test_other_methods_and_paths_are_problems(served: Served) -> None:
     assert wrong_path.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_locked_database_is_503_and_the_delivery_comes_again(served: Served) -> None:
-    other = sqlite3.connect(served.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    refused = await served.deliver(initiate())
-    unready = await served.client.get("/readyz")
-    other.execute("ROLLBACK")
-    other.close()
+async def test_a_locked_database_is_503_and_the_delivery_comes_again(
+    served: Served, database: Database
+) -> None:
+    with database.locked():
+        refused = await served.deliver(initiate())
+        unready = await served.client.get("/readyz")
 
     again = await served.deliver(initiate())
 
@@ -214,12 +215,16 @@ async def test_a_locked_database_is_503_and_the_delivery_comes_again(served: Ser
     assert result(again) == (200, "recorded")
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # a server's disk is its own
 async def test_a_full_disk_is_503_and_the_delivery_comes_again(served: Served) -> None:
-    [pages] = served.writer.execute("PRAGMA page_count").fetchone()
-    served.writer.execute(f"PRAGMA max_page_count = {pages}")
+    assert isinstance(served.store, SqliteStore)
+    assert served.store._open is not None
+    writer: sqlite3.Connection = served.store._open[0].conn
+    [pages] = writer.execute("PRAGMA page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
     large = [initiate(workflow_id=f"wf-{n}", note="x" * 3000) for n in range(20)]
     refused = [await served.deliver(body) for body in large]
-    served.writer.execute("PRAGMA max_page_count = 100000")
+    writer.execute("PRAGMA max_page_count = 100000")
 
     again = [await served.deliver(body) for body in large]
 
