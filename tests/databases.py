@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import psycopg
+import pytest
 
 from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import address_of
@@ -26,6 +27,13 @@ from tests.throwaway_postgres import Cluster
 
 DATABASES = ("sqlite", "postgres")
 PATIENCE = timedelta(seconds=5)
+
+
+def only_sqlite(why: str, *, fixture: str = "database") -> pytest.MarkDecorator:
+    """Run a test that would run on both on a file alone. `why` is for whoever reads it."""
+    assert why
+    return pytest.mark.parametrize(fixture, ["sqlite"], indirect=True)
+
 
 Row = tuple[Any, ...]
 """As a driver gives it, whatever was asked for."""
@@ -156,8 +164,7 @@ class Schemas:
             self._drop(self.free.pop())
 
     def _made(self) -> PostgresSchema:
-        plain = address_of(self.cluster.url, namespace=f"gate_{uuid4().hex[:12]}")
-        address = Reused(plain.parameters, plain.namespace, plain.lock_timeout)
+        address = reused(self.cluster.url, f"gate_{uuid4().hex[:12]}")
         migrate(address, shipped("postgres"))
         return PostgresSchema(self.cluster.url, address)
 
@@ -165,6 +172,12 @@ class Schemas:
         with closing(schema.connect()) as connection:
             connection.execute(f"DROP SCHEMA {schema.address.namespace} CASCADE".encode())
         schema.address.forget()
+
+
+def reused(url: str, namespace: str) -> Reused:
+    """Give the address of a schema whose connections are used again."""
+    plain = address_of(url, namespace=namespace)
+    return Reused(plain.parameters, plain.namespace, plain.lock_timeout)
 
 
 def _names(connection: psycopg.Connection[Row], kind: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A home for commands: a configuration, a real SQLite file, and commands as people type them."""
+"""A home for commands: a configuration, a real database, and commands as people type them."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ from click.testing import CliRunner, Result
 from external_gate.cli.main import cli
 from external_gate.cli.opening import open_service
 from external_gate.domain.charge import Capabilities
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store import Store
 from external_gate.web.app import create_app
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
+from tests.databases import Database
 from tests.engine.world import EVERY_ANSWER, World, open_world
 from tests.outbound.conftest import certificate, server_tls  # noqa: F401 - fixtures
 
@@ -37,6 +37,7 @@ class Home:
     """One folder with everything that commands use."""
 
     folder: Path
+    place: Database
     metronome_url: str = "http://127.0.0.1:9"  # nobody listens there
 
     @property
@@ -44,7 +45,8 @@ class Home:
         return self.folder / "gate.toml"
 
     @property
-    def database(self) -> Path:
+    def file(self) -> Path:
+        """Give where the database is, if it is a file."""
         return self.folder / "gate.db"
 
     def configure(self, *, port: int = 8080, gateway: str = "", more: str = "") -> None:
@@ -60,7 +62,7 @@ api_token = "c4n4ry-token"
 webhook_secrets = ["c4n4ry-secret"]
 connect_timeout_seconds = 2
 [store]
-url = "sqlite:///{self.database}"
+{self.place.table}
 busy_timeout_seconds = 0.2
 {more}
 [gateways.main]
@@ -87,7 +89,7 @@ busy_timeout_seconds = 0.2
         """Do something with the store beside the commands."""
 
         async def opened() -> Found:
-            store = SqliteStore(self.database)
+            store = self.place.store()
             await store.open()
             try:
                 return await work(store)
@@ -105,7 +107,7 @@ busy_timeout_seconds = 0.2
         """Let an engine with a scripted gateway live through a story in this home's store."""
 
         async def lived() -> None:
-            world = await open_world(SqliteStore(self.database), capabilities, **policy)
+            world = await open_world(self.place.store(), capabilities, **policy)
             try:
                 await story(world)
             finally:
@@ -115,10 +117,10 @@ busy_timeout_seconds = 0.2
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Give a home with a sound configuration; the store is made by whoever comes first."""
     monkeypatch.chdir(tmp_path)
-    found = Home(tmp_path)
+    found = Home(tmp_path, database)
     found.configure()
     return found
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,15 @@ from external_gate.stores.postgres_schema import migrate
 from external_gate.stores.schema import Migration, shipped
 from external_gate.testkit.store_checks.store_samples import W1, begun
 from tests.cli.conftest import Home
+from tests.databases import Database, SqliteFile
 from tests.throwaway_postgres import Cluster
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Give a file: each test names its databases itself."""
+    return SqliteFile(tmp_path / "gate.db")
+
 
 NAMES = [step.name for step in shipped("postgres")]
 

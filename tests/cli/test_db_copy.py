@@ -1,6 +1,7 @@
 """`external-gate db copy`: what it says, and how it ends."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,14 @@ import pytest
 from external_gate.stores.file_lock import FileLock
 from external_gate.testkit.store_checks.store_samples import W1, charging
 from tests.cli.conftest import Home
+from tests.databases import Database, SqliteFile
 from tests.throwaway_postgres import Cluster
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Give a file: a file is what is copied."""
+    return SqliteFile(tmp_path / "gate.db")
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def test_copy_moves_what_the_configuration_names(lived: Home, there: tuple[str, 
 
     assert result.exit_code == 0
     assert "workflows          1  " in result.stdout
-    assert f"Every row of {lived.database} is the same in postgres at" in result.stdout
+    assert f"Every row of {lived.file} is the same in postgres at" in result.stdout
     assert "name the schema in store.url and start" in result.stdout
     assert "copied attempts: 1 of 1\n" in result.stderr
     assert "compared attempts: 1 of 1\n" in result.stderr
@@ -38,7 +46,7 @@ def test_copy_moves_what_the_configuration_names(lived: Home, there: tuple[str, 
 def test_copy_takes_the_target_from_the_configuration(
     lived: Home, postgres: Cluster, namespace: str
 ) -> None:
-    source = f"sqlite:///{lived.database}"
+    source = f"sqlite:///{lived.file}"
     configured: dict[str, Any] = {
         "EXTERNAL_GATE_STORE__URL": postgres.url,
         "EXTERNAL_GATE_STORE__NAMESPACE": namespace,
@@ -105,7 +113,7 @@ def test_schema_in_use_ends_with_1(lived: Home, there: tuple[str, ...]) -> None:
 
 
 def test_running_service_ends_with_2(lived: Home, there: tuple[str, ...]) -> None:
-    service = FileLock(lived.database.with_name("gate.db.lock"))
+    service = FileLock(lived.file.with_name("gate.db.lock"))
     service.acquire()
 
     result = lived.run("db", "copy", *there)

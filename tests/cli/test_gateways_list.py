@@ -12,6 +12,14 @@ from click.testing import CliRunner, Result
 
 from external_gate.cli.main import cli
 from tests.cli.conftest import Home
+from tests.databases import Database, SqliteFile
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Give a file: no database is opened."""
+    return SqliteFile(tmp_path / "gate.db")
+
 
 Install = Callable[..., None]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +15,13 @@ from click.testing import CliRunner
 from external_gate.cli import main as command_line
 from external_gate.cli.main import COMMANDS, cli, main
 from tests.cli.conftest import Home
+from tests.databases import Database, SqliteFile
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Give a file: no database is opened."""
+    return SqliteFile(tmp_path / "gate.db")
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from external_gate.stores.store import Store
 from external_gate.stores.store_records import NewNotice, NewNotification, WorkflowFilter
 from external_gate.testkit.store_checks.store_samples import charging, key_of
 from tests.cli.conftest import Home
+from tests.databases import only_sqlite
 from tests.engine.world import START
 
 SAMPLE = Path(__file__).parent.parent / "samples/metronome/payment_gate.external_initiate.json"
@@ -197,6 +198,7 @@ def test_replay_of_what_begins_no_workflow_is_a_no(home: Home) -> None:
     assert "the body is not a JSON object" in result.stderr
 
 
+@only_sqlite("that nothing was made is seen by a file")
 @pytest.mark.parametrize(
     "wrong",
     [["show"], ["show", "x"], ["show", "0"], ["replay", "1"], ["replay", "1", "--reason", ""],
@@ -204,7 +206,7 @@ def test_replay_of_what_begins_no_workflow_is_a_no(home: Home) -> None:
 )  # fmt: skip
 def test_wrong_use_ends_with_2(home: Home, wrong: list[str]) -> None:
     assert home.run("notifications", *wrong).exit_code == 2
-    assert not home.database.exists()
+    assert not home.file.exists()
 
 
 @pytest.mark.parametrize("command", ["list", "show", "replay"])

@@ -11,6 +11,14 @@ from click.testing import CliRunner, Result
 from external_gate.cli.main import cli
 from external_gate.payers.source_registry import GROUP
 from tests.cli.conftest import Home
+from tests.databases import Database, SqliteFile
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Give a file: no database is opened."""
+    return SqliteFile(tmp_path / "gate.db")
+
 
 SOUND = """
 class Payers:

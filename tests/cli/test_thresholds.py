@@ -18,6 +18,7 @@ from click.testing import Result
 
 from external_gate.emulator import EmulatorSettings, make_server
 from tests.cli.conftest import Home, receiving
+from tests.databases import Database
 
 # JSON as it came from the wire; its shape is what the tests are about.
 Json = dict[str, Any]
@@ -64,7 +65,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.chdir(tmp_path)
     server = make_server(EmulatorSettings(port=0))
     thread = threading.Thread(target=server.run)
@@ -73,7 +74,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         assert thread.is_alive()
         thread.join(0.005)
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    home = Home(tmp_path, metronome_url=url)
+    home = Home(tmp_path, database, metronome_url=url)
     home.configure()
     bearer = {"Authorization": "Bearer owner"}
     with httpx.Client(base_url=url, headers=bearer, verify=False) as owner:  # noqa: S501 - no TLS

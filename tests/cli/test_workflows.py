@@ -14,6 +14,7 @@ from external_gate.stores.store import Store
 from external_gate.stores.store_records import NewNotice
 from external_gate.testkit.store_checks.store_samples import begun
 from tests.cli.conftest import Home
+from tests.databases import only_sqlite
 from tests.engine.world import START, World
 
 
@@ -115,6 +116,7 @@ def test_empty_list_is_no_error(home: Home) -> None:
     assert "no such workflow" in table.stderr
 
 
+@only_sqlite("that nothing was made is seen by a file")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -131,7 +133,7 @@ def test_wrong_use_of_list_ends_with_2(home: Home, wrong: list[str]) -> None:
 
     assert result.exit_code == 2
     assert result.stderr
-    assert not home.database.exists()
+    assert not home.file.exists()
 
 
 def test_show_as_json_has_the_pinned_names_and_the_whole_story(home: Home) -> None:

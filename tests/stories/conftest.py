@@ -1,17 +1,26 @@
-"""Fixtures of the stories: whole processes, real sockets, real files."""
+"""Fixtures of the stories: whole processes, real sockets, both databases."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.databases import DATABASES
 from tests.stories.players import Account, Players, account, players
+from tests.throwaway_postgres import Cluster
 
 
-@pytest.fixture
-def store() -> str:
-    """Give the table `[store]` of the configuration; empty for a file in the story's folder."""
-    return ""
+@pytest.fixture(params=DATABASES)
+def store(request: pytest.FixtureRequest) -> str:
+    """Give the table `[store]` of the configuration; empty for a file in the story's folder.
+
+    Every story is told on both databases, unless it says why not.
+    """
+    if request.param == "sqlite":
+        return ""
+    postgres: Cluster = request.getfixturevalue("postgres")
+    namespace: str = request.getfixturevalue("namespace")
+    return f'url = "{postgres.url}"\nnamespace = "{namespace}"'
 
 
 @pytest.fixture

@@ -4,16 +4,31 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from external_gate.gateways.sandbox import charges_by_workflow
+from tests.databases import PostgresSchema, SqliteFile, only_sqlite, reused
 from tests.stories.players import Account, Json, Players, answers, until
+from tests.throwaway_postgres import Cluster
 
 CHARGED_ONCE = 1
+
+
+ByHand = Callable[[str], object]
+"""Runs a statement of somebody who knows nothing of the store."""
+
+
+@pytest.fixture
+def by_hand(cast: Players, store: str, request: pytest.FixtureRequest) -> ByHand:
+    if not store:
+        return SqliteFile(cast.folder / "gate.db").by_hand
+    cluster: Cluster = request.getfixturevalue("postgres")
+    namespace: str = request.getfixturevalue("namespace")
+    return PostgresSchema(cluster.url, reused(cluster.url, namespace)).by_hand
 
 
 def captures(cast: Players) -> dict[str, int]:
@@ -87,6 +102,7 @@ def charging(cast: Players, workflow: Json) -> bool:
     return '"state": "received"' not in shown and '"state"' in shown
 
 
+@only_sqlite("any number of services share a schema: test_replicas.py", fixture="store")
 def test_a_second_service_on_the_same_file_is_refused(cast: Players) -> None:
     cast.start_service()
     other = cast.config.with_name("other.toml")
@@ -100,12 +116,11 @@ def test_a_second_service_on_the_same_file_is_refused(cast: Players) -> None:
     assert answers(f"{cast.service_url}/readyz")
 
 
-def test_a_database_newer_than_the_code_is_refused(cast: Players) -> None:
+def test_a_database_newer_than_the_code_is_refused(cast: Players, by_hand: ByHand) -> None:
     cast.start_service()
     cast.kill("service")
-    with sqlite3.connect(cast.folder / "gate.db") as newer:
-        newer.execute("INSERT INTO migrations VALUES (9999, 'from_tomorrow', 'x', 0)")
-    newer.close()
+    # Two, because one alone may be a rolling deploy's.
+    by_hand("INSERT INTO migrations VALUES (9998, 'tomorrow', 'x', 0), (9999, 'later', 'x', 0)")
 
     again = cast.start_service(wait=False)
 
@@ -113,6 +128,7 @@ def test_a_database_newer_than_the_code_is_refused(cast: Players) -> None:
     assert "newer" in cast.log("service")
 
 
+@only_sqlite("it ends before any database is opened", fixture="store")
 def test_a_taken_port_is_wrong_configuration(cast: Players) -> None:
     cast.start_service()
     other = cast.config.with_name("other.toml")
@@ -125,6 +141,7 @@ def test_a_taken_port_is_wrong_configuration(cast: Players) -> None:
 
 
 @pytest.mark.slow
+@only_sqlite("of a schema that was put back a person tells: cli/test_db.py", fixture="store")
 def test_a_restored_older_database_charges_nobody_again(cast: Players, metronome: Account) -> None:
     """The copy was taken while the workflow waited; the charge happened afterwards."""
     cast.write_config(more="[guards]\npaused = true")

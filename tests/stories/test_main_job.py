@@ -1,21 +1,9 @@
 """The main job: Metronome's official SDK on one side, the gateway's own books on the other."""
 
 import httpx
-import pytest
 
 from external_gate.gateways.sandbox import charges_by_workflow
 from tests.stories.players import Account, Players, until
-from tests.throwaway_postgres import Cluster
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest) -> str:
-    """Tell every story on both databases."""
-    if request.param == "sqlite":
-        return ""
-    postgres: Cluster = request.getfixturevalue("postgres")
-    namespace: str = request.getfixturevalue("namespace")
-    return f'url = "{postgres.url}"\nnamespace = "{namespace}"'
 
 
 def taken(cast: Players, workflow_id: str) -> int:

@@ -16,6 +16,12 @@ pending_lookups = {lookups}
 pending_seconds = 3600"""
 
 
+@pytest.fixture
+def store() -> str:
+    """Begin on a file, which is what is moved."""
+    return ""
+
+
 def states(cast: Players) -> dict[str, str]:
     """Give every workflow's state."""
     listed = cast.command("workflows", "list", "--json", "--limit", "100")

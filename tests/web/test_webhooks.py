@@ -13,7 +13,7 @@ import pytest
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.sqlite import SqliteStore
-from tests.databases import Database
+from tests.databases import Database, only_sqlite
 from tests.web.conftest import Served
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "metronome"
@@ -215,7 +215,7 @@ async def test_a_locked_database_is_503_and_the_delivery_comes_again(
     assert result(again) == (200, "recorded")
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # a server's disk is its own
+@only_sqlite("the disk of a server is not ours to fill")
 async def test_a_full_disk_is_503_and_the_delivery_comes_again(served: Served) -> None:
     assert isinstance(served.store, SqliteStore)
     assert served.store._open is not None
