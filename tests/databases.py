@@ -150,7 +150,10 @@ class Schemas:
     @contextmanager
     def lent(self) -> Iterator[PostgresSchema]:
         """Give an empty schema."""
-        schema = self.free.pop() if self.free else self._made()
+        try:
+            schema = self.free.pop()
+        except IndexError:
+            schema = self._made()
         yield schema
         if schema.is_spoilt:
             self._drop(schema)

@@ -15,6 +15,7 @@ import httpx
 from tests.crashes.doom import Point
 from tests.crashes.nursery import Nursery, lives
 from tests.crashes.others import HostDesk, MetronomeDesk
+from tests.crashes.places import Place
 from tests.stories.players import SECRET, TOKEN, Players
 
 PATIENCE_SECONDS = 60.0
@@ -48,13 +49,13 @@ class Company:
     http: httpx.Client
     folder: Path
     point: Point | None
+    place: Place
     players: Players = field(init=False)
     host_port: int = field(default_factory=quiet_port)
     processes: dict[str, int] = field(default_factory=dict)
     has_restarted: bool = False
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True)
         self.players = Players(self.folder, quiet_port(), quiet_port())
         self.metronome = MetronomeDesk(self.http, self.players.emulator_url)
         self.host = HostDesk(self.http, f"http://127.0.0.1:{self.host_port}")
@@ -197,7 +198,7 @@ base_url = "{self.players.emulator_url}"
 api_token = "{TOKEN}"
 webhook_secrets = ["{SECRET}"]
 [store]
-url = "sqlite:///{self.folder}/gate.db"
+{self.place.table}
 [worker]
 lease_seconds = {lease_seconds}
 drain_seconds = {lease_seconds}

@@ -5,6 +5,7 @@ is done here but to look at what comes by, to write it down, and to strike.
 """
 
 import asyncio
+import inspect
 import os
 import signal
 import sqlite3
@@ -20,7 +21,10 @@ from urllib.parse import urlsplit
 from external_gate.domain.workflow import Actor, State
 from external_gate.outbound.calls import Call, CallEnd, Caller
 from external_gate.stores import sql_saves
-from external_gate.stores.sql_store import Stage
+from external_gate.stores.postgres import PostgresStore
+from external_gate.stores.postgres_address import PostgresAddress
+from external_gate.stores.postgres_session import PostgresSession
+from external_gate.stores.sql_store import SqlStore, Stage
 from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Dossier
@@ -102,24 +106,11 @@ class Doom:
         return counted + (when != "inside") == point.nth
 
 
-class DoomedStore(SqliteStore):
+class DoomedStore(SqlStore):
     """The product's store; every transaction that writes is a boundary, also one born tomorrow."""
 
-    def __init__(self, path: Path, doom: Doom, *, exclusive: bool) -> None:
-        def connect(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
-            connection = sqlite3.connect(
-                path,
-                timeout=busy_timeout.total_seconds(),
-                isolation_level=None,
-                check_same_thread=False,
-                factory=DoomedConnection,
-            )
-            connection.doom = doom
-            return connection
-
-        super().__init__(path, exclusive=exclusive, connect=connect)
-        self._doom = doom
-        self._has_work = False
+    _doom: Doom
+    _has_work = False
 
     async def claim(
         self, *, owner: str, now: datetime, lease: timedelta, limit: int
@@ -136,9 +127,9 @@ class DoomedStore(SqliteStore):
         if names == ["claim"]:  # most of them find nothing: then nothing is there to be lost
             if self._has_work:
                 self._doom.comes_by("before", names)
-            return await super()._write(stage, first=first)
+            return await super()._write(stage, first=first)  # type: ignore[safe-super]  # a real store comes behind
         async with self._doom.around(*names, commits=True):
-            return await super()._write(stage, first=first)
+            return await super()._write(stage, first=first)  # type: ignore[safe-super]  # a real store comes behind
 
     async def _take_in_together(
         self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
@@ -149,8 +140,48 @@ class DoomedStore(SqliteStore):
         return result
 
 
+class DoomedFile(DoomedStore, SqliteStore):
+    """The one on a file."""
+
+    def __init__(self, path: Path, doom: Doom, *, exclusive: bool) -> None:
+        def connect(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+            connection = sqlite3.connect(
+                path,
+                timeout=busy_timeout.total_seconds(),
+                isolation_level=None,
+                check_same_thread=False,
+                factory=DoomedConnection,
+            )
+            connection.doom = doom
+            return connection
+
+        super().__init__(path, exclusive=exclusive, connect=connect)
+        self._doom = doom
+
+
+class DoomedSchema(DoomedStore, PostgresStore):
+    """The one on PostgreSQL, where what comes in has a lane of its own."""
+
+    def __init__(self, address: PostgresAddress, doom: Doom) -> None:
+        super().__init__(address)
+        self._doom = doom
+
+    async def _take_in(self, stage: Callable[[Transaction], Result]) -> Result:
+        async with self._doom.around(*_names_of(stage), commits=True):
+            return await super()._take_in(stage)
+
+    def _writing(self, channel: str = "") -> PostgresSession:
+        begin = self._address.begin_to_write
+        session = DoomedSession(self._address, begin=begin, channel=channel)
+        session.doom = self._doom
+        return session
+
+
 def _names_of(stage: Callable[[Transaction], object]) -> list[str]:
     """Name what is written: `record`, `renew`; a save by its moves."""
+    if getattr(stage, "__qualname__", "").startswith(PostgresStore._after_a_look.__qualname__):
+        # Behind a look whether the database is still the one that is known.
+        stage = inspect.getclosurevars(stage).nonlocals["stage"]
     save = getattr(stage, "__self__", None)
     if not isinstance(save, sql_saves.Save):
         return [str(getattr(stage, "func", stage).__name__)]
@@ -172,6 +203,17 @@ class DoomedConnection(sqlite3.Connection):
         if sql == "COMMIT" and self.doom.at_commit:
             self.doom.strike()
         return super().execute(sql, parameters)  # type: ignore[arg-type]  # handed on as it came
+
+
+class DoomedSession(PostgresSession):
+    """The same on PostgreSQL."""
+
+    doom: Doom
+
+    def commit(self) -> None:
+        if self.doom.at_commit:
+            self.doom.strike()
+        super().commit()
 
 
 @dataclass(frozen=True, slots=True)

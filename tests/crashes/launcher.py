@@ -29,8 +29,17 @@ from external_gate.guards.rules import GuardRules, Intended
 from external_gate.metronome.client import MetronomeClient
 from external_gate.observe.logs import flush
 from external_gate.settings import Loaded, load
+from external_gate.stores.choosing import postgres_address, uses_postgres
 from external_gate.stores.sqlite_connection import path_of
-from tests.crashes.doom import Doom, DoomedCaller, DoomedStore, MovedClock, Point
+from tests.crashes.doom import (
+    Doom,
+    DoomedCaller,
+    DoomedFile,
+    DoomedSchema,
+    DoomedStore,
+    MovedClock,
+    Point,
+)
 
 REFUSED_MINOR = 66_600
 """The amount that a guard refuses at once."""
@@ -103,7 +112,7 @@ async def doomed_service(folder: Path, doom: Doom, *, exclusive: bool) -> AsyncI
     """Give the service of a folder's configuration with its store opened."""
     loaded = load(folder / "external-gate.toml", os.environ, check_gateway=check_gateway)
     configure_logs(loaded)
-    store = DoomedStore(path_of(loaded.settings.store.url), doom, exclusive=exclusive)
+    store = _doomed_store(loaded, doom, exclusive=exclusive)
     guards.GUARDS = (*guards.GUARDS, by_amount)
     service = _assemble(loaded, store, doom, MovedClock(folder / "clock"))
     try:
@@ -112,6 +121,13 @@ async def doomed_service(folder: Path, doom: Doom, *, exclusive: bool) -> AsyncI
     finally:
         await service.aclose()
         flush()
+
+
+def _doomed_store(loaded: Loaded, doom: Doom, *, exclusive: bool) -> DoomedStore:
+    settings = loaded.settings.store
+    if uses_postgres(settings):
+        return DoomedSchema(postgres_address(settings), doom)
+    return DoomedFile(path_of(settings.url), doom, exclusive=exclusive)
 
 
 def _assemble(loaded: Loaded, store: DoomedStore, doom: Doom, clock: MovedClock) -> Service:

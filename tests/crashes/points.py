@@ -1,6 +1,6 @@
 """Which points are swept: by CI, and of what a run came by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from external_gate.domain.workflow import MOVES
@@ -22,10 +22,12 @@ class Target:
 
     play: Play
     point: Point | None = None
+    on_postgres: bool = False
 
     def __str__(self) -> str:
         """Write it as an argument of the sweep would be."""
-        return f"{self.play.name}, {self.point or 'undisturbed'}"
+        place = ", on PostgreSQL" if self.on_postgres else ""
+        return f"{self.play.name}, {self.point or 'undisturbed'}{place}"
 
 
 def read_point(text: str) -> Point:
@@ -90,6 +92,22 @@ def targets_of_steps() -> list[Target]:
         for name, what, whens in STEPS
         for when in WHENS
         if when in whens
+    ]
+
+
+def targets_on_postgres() -> list[Target]:
+    """Give what CI sweeps on PostgreSQL: steps in and after their commit, calls without an answer.
+
+    Moves are saved by the same statements on both, and before a step neither has anything to lose.
+    """
+    return [
+        replace(target, on_postgres=True)
+        for target in targets_of_steps()
+        if target.point is not None
+        and (
+            target.point.when in {"inside", "midway"}
+            or (target.point.when == "after" and target.point.what not in EDGES)
+        )
     ]
 
 

@@ -3,10 +3,8 @@
 Whoever dies at the point is started again, as any supervisor does it; then the play goes on.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -190,15 +188,7 @@ class Stage:
         return len(self._ask("SELECT 1 FROM evidence"))
 
     def _ask(self, sql: str) -> list[Json]:
-        # Read-only, so that this look never tidies up the log that the next start shall recover.
-        address = f"file:{self.company.folder}/gate.db?mode=ro"
-        try:
-            with closing(sqlite3.connect(address, uri=True)) as connection:
-                cursor = connection.execute(sql)
-                names = [column[0] for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor]
-        except sqlite3.OperationalError:
-            return []  # not there yet, or just being recovered
+        return self.company.place.ask(sql)
 
     def _account(self) -> Account:
         sdk = Metronome(

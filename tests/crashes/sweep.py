@@ -1,8 +1,9 @@
 """Kills the service at every durable step and every network edge, and judges what comes of it.
 
 `python -m tests.crashes.sweep` sweeps the full product: every boundary that any play comes by, each
-before, after, inside of its commit and in mid-call. `--of ci` takes what CI takes, `--play NAME
---at "before charge"` repeats one point and keeps everybody's logs.
+before, after, inside of its commit and in mid-call; on files, or on PostgreSQL with `--postgres`.
+`--of ci` takes what CI takes, `--play NAME --at "before charge"` repeats one point and keeps
+everybody's logs.
 """
 
 import argparse
@@ -13,8 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -23,9 +24,18 @@ from tests.crashes.company import Company
 from tests.crashes.doom import Point
 from tests.crashes.judgement import Books, Harm, harms
 from tests.crashes.nursery import Nursery
-from tests.crashes.points import Target, boundaries_in, read_point, targets_of_ci
+from tests.crashes.places import Place, place_in
+from tests.crashes.points import (
+    Target,
+    boundaries_in,
+    read_point,
+    targets_of_ci,
+    targets_on_postgres,
+)
 from tests.crashes.scenarios import PLAYS
 from tests.crashes.stage import Stage
+from tests.databases import Schemas
+from tests.throwaway_postgres import running_cluster
 
 LANES = 5
 """Runs at once. Each mostly waits for somebody; more of them than processors pay off."""
@@ -69,6 +79,8 @@ class Sweep:
     nursery: Nursery
     pool: ThreadPoolExecutor
     http: httpx.Client
+    schemas: Schemas | None = None
+    """Of the server for what is swept on PostgreSQL."""
     keeps_all: bool = False
     """Whether the files of a run stay also when nothing is wrong."""
     reports: dict[Target, Future[Report]] = field(default_factory=dict)
@@ -86,8 +98,13 @@ class Sweep:
         return self.reports[target].result()
 
     def _run(self, target: Target, folder: Path) -> Report:
+        folder.mkdir(parents=True)
+        with place_in(folder, self.schemas if target.on_postgres else None) as place:
+            return self._run_in(place, target, folder)
+
+    def _run_in(self, place: Place, target: Target, folder: Path) -> Report:
         began = time.monotonic()
-        company = Company(self.nursery, self.http, folder, target.point)
+        company = Company(self.nursery, self.http, folder, target.point, place)
         stage, trouble, books = Stage(company), "", None
         try:
             try:
@@ -125,7 +142,13 @@ def _books_of(stage: Stage) -> Books | None:
 
 
 @contextmanager
-def sweeping(folder: Path, *, lanes: int = LANES, keeps_all: bool = False) -> Iterator[Sweep]:
+def sweeping(
+    folder: Path,
+    *,
+    lanes: int = LANES,
+    schemas: Schemas | None = None,
+    keeps_all: bool = False,
+) -> Iterator[Sweep]:
     """Give a sweep; every process has ended afterwards."""
     nursery = Nursery()
     try:
@@ -133,7 +156,7 @@ def sweeping(folder: Path, *, lanes: int = LANES, keeps_all: bool = False) -> It
             httpx.Client(trust_env=False, timeout=30) as http,
             ThreadPoolExecutor(lanes) as pool,
         ):
-            yield Sweep(folder, nursery, pool, http, keeps_all)
+            yield Sweep(folder, nursery, pool, http, schemas, keeps_all)
             pool.shutdown(cancel_futures=True)
     finally:
         nursery.close()
@@ -141,14 +164,15 @@ def sweeping(folder: Path, *, lanes: int = LANES, keeps_all: bool = False) -> It
 
 def full_product(sweep: Sweep) -> list[Report]:
     """Play every play once, then kill at every boundary that was come by."""
-    undisturbed = [Target(play) for play in PLAYS.values()]
+    on_postgres = sweep.schemas is not None
+    undisturbed = [Target(play, None, on_postgres) for play in PLAYS.values()]
     sweep.begin(undisturbed)
     reports = []
     targets: list[Target] = []
     for target in undisturbed:
         report = sweep.report(target)
         reports.append(report)
-        targets += [Target(target.play, point) for point in sorted(report.boundaries, key=str)]
+        targets += [replace(target, point=point) for point in sorted(report.boundaries, key=str)]
     targets = list(dict.fromkeys(targets))
     sweep.begin(targets)
     for number, target in enumerate(targets, 1):
@@ -197,17 +221,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--of", choices=["all", "ci"], default="all")
     parser.add_argument("--play", choices=sorted(PLAYS))
     parser.add_argument("--at", help='such as "before charge" or "after record #2"')
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, not on files")
     parser.add_argument("--lanes", type=int, default=LANES)
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="crash-sweep-"))
-    with sweeping(folder, lanes=asked.lanes, keeps_all=bool(asked.play)) as sweep:
+    with (
+        running_cluster() if asked.postgres else nullcontext() as cluster,
+        sweeping(
+            folder,
+            lanes=asked.lanes,
+            schemas=Schemas(cluster) if cluster else None,
+            keeps_all=bool(asked.play),
+        ) as sweep,
+    ):
         if asked.play:
             point = read_point(asked.at) if asked.at else None
-            reports = [sweep.report(Target(PLAYS[asked.play], point))]
+            reports = [sweep.report(Target(PLAYS[asked.play], point, asked.postgres))]
         elif asked.of == "ci":
-            sweep.begin(targets_of_ci())
-            reports = [sweep.report(target) for target in targets_of_ci()]
+            targets = targets_on_postgres() if asked.postgres else targets_of_ci()
+            sweep.begin(targets)
+            reports = [sweep.report(target) for target in targets]
         else:
             reports = full_product(sweep)
     text = table(reports)

@@ -6,6 +6,7 @@ is repeated with `python -m tests.crashes.sweep --play charged --at "before char
 
 import pytest
 
+from tests.crashes.conftest import complaint_about
 from tests.crashes.doom import Point
 from tests.crashes.judgement import Harm
 from tests.crashes.points import (
@@ -47,15 +48,6 @@ def test_killed_at_the_save_of_a_move(sweep: Sweep, target: Target) -> None:
 @pytest.mark.parametrize("target", targets_of_steps(), ids=str)
 def test_killed_at_another_step_or_a_network_edge(sweep: Sweep, target: Target) -> None:
     assert complaint_about(sweep, target) == ""
-
-
-def complaint_about(sweep: Sweep, target: Target) -> str:
-    report = sweep.report(target)
-    count("crash sweep: points swept", report.struck)
-    count("crash sweep: held for a person instead of the usual end", not report.is_as_expected)
-    for harm in Harm:
-        count(f"crash sweep: {harm}", sum(found is harm for found, _ in report.found))
-    return report.complaint
 
 
 @pytest.mark.slow
