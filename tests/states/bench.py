@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from external_gate.domain.charge import Capabilities, Charge, ChargeRequest, SentCharge
@@ -26,7 +25,6 @@ from external_gate.gateways.gateway import Gateway
 from external_gate.guards.rules import GuardRules
 from external_gate.metronome.billing import Customer, Invoice, ReleaseAnswer, ReleaseResult
 from external_gate.stores.sql_store import SqlStore
-from external_gate.stores.sqlite import SqliteStore
 from tests.engine.world import (
     EVERY_ANSWER,
     BookkeepingBilling,
@@ -244,11 +242,10 @@ async def answer_line(line: Line, answer: object) -> None:
 
 
 async def open_bench(
-    path: Path,
+    store: SqlStore,
     capabilities: Capabilities = EVERY_ANSWER,
     **policy: Any,  # whatever a situation wants different
 ) -> Bench:
-    """Give a bench over a file; `hang_up` closes it."""
-    store = SqliteStore(path)
+    """Give a bench over a store that is not open yet; `hang_up` closes it."""
     await store.open()
     return Bench(store, capabilities, Policy(default_gateway="main", **policy))

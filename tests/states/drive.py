@@ -10,6 +10,8 @@ from external_gate.domain.errors import Refused
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict
 from external_gate.engine.advice import offered
+from external_gate.stores.sql_store import SqlStore
+from external_gate.stores.sqlite import SqliteStore
 from tests.engine.world import EVERY_ANSWER
 from tests.states.bench import WF, Bench, Impossible, RunsHot, open_bench
 from tests.states.gateway_events import Event
@@ -64,20 +66,25 @@ class Laboratory:
 
     async def prepare(self) -> None:
         """Migrate one database; every cell begins with a copy."""
-        await (await open_bench(self._empty)).hang_up()
+        await (await open_bench(SqliteStore(self._empty))).hang_up()
 
     async def run(self, column: Column, event: Event) -> Result:
         """Let an event happen in a situation."""
         path = self._directory / f"{uuid4()}.db"
         shutil.copyfile(self._empty, path)
-        bench = await open_bench(path, column.capabilities)
-        try:
-            await column.situation.drive(bench)
-            return await observe(bench, column, event)
-        except Impossible:
-            return Result(IMPOSSIBLE)  # such a gateway never comes there
-        finally:
-            await bench.hang_up()
+        return await run_on(SqliteStore(path), column, event)
+
+
+async def run_on(store: SqlStore, column: Column, event: Event) -> Result:
+    """Let an event happen in a situation, on an empty database."""
+    bench = await open_bench(store, column.capabilities)
+    try:
+        await column.situation.drive(bench)
+        return await observe(bench, column, event)
+    except Impossible:
+        return Result(IMPOSSIBLE)  # such a gateway never comes there
+    finally:
+        await bench.hang_up()
 
 
 async def observe(bench: Bench, column: Column, event: Event) -> Result:

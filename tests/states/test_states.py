@@ -1,17 +1,23 @@
 """docs/states.md says what the code does, and the code does what the design allows."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.workflow import ENDED, MOVES, Actor, HeldReason, State, Verdict
-from tests.states.drive import IMPOSSIBLE, REFUSED, Result
+from tests.databases import Schemas
+from tests.states.drive import IMPOSSIBLE, REFUSED, Result, run_on
 from tests.states.groups import GROUPS
 from tests.states.measure import Table, measure
 from tests.states.render import document
+from tests.tallies import count
 
 PAGE = Path(__file__).parents[2] / "docs/states.md"
+
+EVERY = 31
+"""Of the cells this one is measured on PostgreSQL too; prime, so that no row is always left out."""
 
 NEVER_MADE = {
     # Takes several sends and a decline that fits none of them for sure: tests/engine goes there.
@@ -39,6 +45,20 @@ def results(tables: list[Table]) -> dict[str, Result]:
 
 def test_the_page_says_what_the_code_does(tables: list[Table]) -> None:
     assert PAGE.read_text() == document(tables), "run `make states` and read what has changed"
+
+
+def test_an_event_does_the_same_on_postgres(tables: list[Table], schemas: Schemas) -> None:
+    """Some cells of every table: all of them would take a minute."""
+    cells = [
+        (result, column, event)
+        for group, table in zip(GROUPS, tables, strict=True)
+        for (_, event), row in zip(group.rows, table, strict=True)
+        for column, result in zip(group.columns, row, strict=True)
+    ]
+    for result, column, event in cells[::EVERY]:
+        with schemas.lent() as schema:
+            assert asyncio.run(run_on(schema.store(), column, event)) == result, column.name
+    count("states: cells that are the same on PostgreSQL", len(cells[::EVERY]))
 
 
 def test_no_event_makes_a_worker_stumble(results: dict[str, Result]) -> None:
