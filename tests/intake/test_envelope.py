@@ -3,6 +3,8 @@
 import hashlib
 import json
 import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from external_gate.intake.envelope import INITIATE, Envelope, InitiateFacts, read
+from tests.databases import DATABASES
+from tests.throwaway_postgres import Cluster
 
 SAMPLES = Path(__file__).parents[1] / "samples/metronome"
 FACTS = InitiateFacts(
@@ -458,8 +462,24 @@ SHAPES = st.fixed_dictionaries(
 )
 
 
-def assert_can_be_kept(envelope: Envelope) -> None:
-    """Hold that there is an id, facts or a flaw but not both, and that SQLite takes all of it."""
+Take = Callable[[list[str | None]], Sequence[object]]
+"""Gives back what a database makes of seven texts."""
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def take(request: pytest.FixtureRequest) -> Iterator[Take]:
+    if request.param == "sqlite":
+        with closing(sqlite3.connect(":memory:")) as file:
+            yield lambda texts: file.execute("select ?, ?, ?, ?, ?, ?, ?", texts).fetchone()
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    asked = b"select %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, %s::text"
+    with cluster.connect() as server:
+        yield lambda texts: server.execute(asked, texts).fetchall()[0]
+
+
+def assert_can_be_kept(envelope: Envelope, take: Take) -> None:
+    """Hold that there is an id, facts or a flaw but not both, and that databases take all of it."""
     texts = [
         envelope.notification_id,
         envelope.type,
@@ -473,32 +493,29 @@ def assert_can_be_kept(envelope: Envelope) -> None:
     assert envelope.facts is None or envelope.flaw is None
     assert envelope.facts is None or envelope.facts.workflow_id == envelope.workflow_id
     assert envelope.type != INITIATE or envelope.facts or envelope.flaw
-    with sqlite3.connect(":memory:") as database:
-        row = database.execute("select ?, ?, ?, ?, ?, ?, ?", texts).fetchone()
-    database.close()
-    assert list(row) == texts
+    assert list(take(texts)) == texts
 
 
 @unhurried
 @given(st.binary())
-def test_no_bytes_break_the_reading(body: bytes) -> None:
-    assert_can_be_kept(read(body))
+def test_no_bytes_break_the_reading(take: Take, body: bytes) -> None:
+    assert_can_be_kept(read(body), take)
 
 
 @unhurried
 @given(JSON | SHAPES)
-def test_no_json_breaks_the_reading(value: object) -> None:
-    assert_can_be_kept(read(json.dumps(value).encode()))
+def test_no_json_breaks_the_reading(take: Take, value: object) -> None:
+    assert_can_be_kept(read(json.dumps(value).encode()), take)
 
 
 @unhurried
 @given(st.data())
-def test_no_damage_to_a_real_body_breaks_the_reading(data: st.DataObject) -> None:
+def test_no_damage_to_a_real_body_breaks_the_reading(take: Take, data: st.DataObject) -> None:
     body = sample(INITIATE)
     start = data.draw(st.integers(0, len(body)))
     end = data.draw(st.integers(start, min(start + 8, len(body))))
 
-    assert_can_be_kept(read(body[:start] + data.draw(st.binary(max_size=8)) + body[end:]))
+    assert_can_be_kept(read(body[:start] + data.draw(st.binary(max_size=8)) + body[end:]), take)
 
 
 @unhurried
