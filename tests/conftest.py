@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import throwaway_postgres
 from tests.databases import DATABASES, Database, Schemas, SqliteFile
 from tests.tallies import COUNTED
 from tests.throwaway_postgres import Cluster, fresh_namespace, running_cluster
@@ -57,8 +58,34 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield schema
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what the proofs counted, also in a run that is quiet."""
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without PostgreSQL leave out what would run a second time there; the end says so, once."""
+    twice = {item for item in items if "postgres" in _parameters(item)}
+    if not twice or throwaway_postgres.is_wanted():
+        return
+    config.stash[LEFT_OUT] = len(twice)
+    config.hook.pytest_deselected(items=list(twice))
+    items[:] = [item for item in items if item not in twice]
+
+
+def _parameters(item: pytest.Item) -> list[object]:
+    called = getattr(item, "callspec", None)
+    return [] if called is None else [v for v in called.params.values() if isinstance(v, str)]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what was left out, and what the proofs counted, also in a run that is quiet."""
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.section("left out")
+        terminalreporter.write_line(
+            f"{left_out} tests ran on SQLite alone: install PostgreSQL, or set "
+            f"{throwaway_postgres.URL_VARIABLE}"
+        )
     if not COUNTED:
         return
     terminalreporter.section("counted")

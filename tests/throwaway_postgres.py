@@ -74,6 +74,11 @@ def found_binaries() -> Path | None:
     return Path(found).parent if found else None
 
 
+def is_wanted() -> bool:
+    """Whether tests run on PostgreSQL: where there is one, and in CI, which fails without."""
+    return bool({URL_VARIABLE, "CI"} & os.environ.keys()) or found_binaries() is not None
+
+
 @contextmanager
 def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
     """Give a server: the one that is named, or a fresh one. Without either the tests are skipped.
