@@ -1,15 +1,18 @@
 """Notifications that gathered are written together, and each is judged as if it came alone."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sql_store import SqlStore
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.testkit.store_checks.store_samples import W1, received, told
+from tests.databases import Database
 from tests.stores.conftest import Tapped, locked, opened
 
 
@@ -17,19 +20,30 @@ def numbered(number: int) -> NewNotification:
     return told(received(WorkflowId(f"w-{number}")), notification_id=f"n-{number}")
 
 
+@asynccontextmanager
+async def on(database: Database) -> AsyncIterator[SqlStore]:
+    """Give an open store."""
+    store = database.store()
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 async def recorded_together(
-    store: SqliteStore, path: Path, *notifications: NewNotification
+    store: SqlStore, lock: AbstractContextManager[None], *notifications: NewNotification
 ) -> list[Recorded | BaseException]:
     """Record them in one commit, in this order."""
-    with locked(path):
+    with lock:
         tasks = [asyncio.create_task(store.record(each)) for each in notifications]
         await asyncio.sleep(0)
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_each_gets_its_own_answer(path: Path) -> None:
-    async with opened(path) as store:
-        answers = await recorded_together(store, path, *map(numbered, range(50)))
+async def test_each_gets_its_own_answer(database: Database) -> None:
+    async with on(database) as store:
+        answers = await recorded_together(store, database.locked(), *map(numbered, range(50)))
 
         for number, answer in enumerate(answers):
             assert isinstance(answer, Recorded)
@@ -44,16 +58,18 @@ async def test_many_cost_fewer_savepoints_than_each_alone(path: Path) -> None:
     tap = Tapped()
     async with opened(path, connect=tap) as store:
         tap.statements.clear()
-        await recorded_together(store, path, *map(numbered, range(50)))
+        await recorded_together(store, locked(path), *map(numbered, range(50)))
 
     # The first was taken out of the queue before the others came; they were run together.
     assert sum(statement.startswith("SAVEPOINT") for statement in tap.statements) <= 2
 
 
-async def test_a_repetition_among_them_is_a_duplicate(path: Path) -> None:
+async def test_a_repetition_among_them_is_a_duplicate(database: Database) -> None:
     one = told(received(W1), notification_id="of-one")
-    async with opened(path) as store:
-        answers = await recorded_together(store, path, numbered(0), one, one, numbered(1))
+    async with on(database) as store:
+        answers = await recorded_together(
+            store, database.locked(), numbered(0), one, one, numbered(1)
+        )
 
     receipts = [answer.receipt for answer in answers if isinstance(answer, Recorded)]
     assert receipts == [
@@ -61,11 +77,13 @@ async def test_a_repetition_among_them_is_a_duplicate(path: Path) -> None:
     ]  # fmt: skip
 
 
-async def test_two_of_one_workflow_with_other_facts_are_a_conflict(path: Path) -> None:
+async def test_two_of_one_workflow_with_other_facts_are_a_conflict(database: Database) -> None:
     one = told(received(W1), notification_id="of-one")
     other = told(received(W1, total=Decimal(9)), notification_id="of-another")
-    async with opened(path) as store:
-        _, first, second = await recorded_together(store, path, numbered(0), one, other)
+    async with on(database) as store:
+        _, first, second = await recorded_together(
+            store, database.locked(), numbered(0), one, other
+        )
         dossier = await store.dossier(W1)
 
     assert isinstance(first, Recorded)
@@ -76,10 +94,12 @@ async def test_two_of_one_workflow_with_other_facts_are_a_conflict(path: Path) -
     assert dossier.workflow.hold_wanted is HeldReason.CONFLICTING
 
 
-async def test_one_that_cannot_be_written_spoils_no_other(path: Path) -> None:
+async def test_one_that_cannot_be_written_spoils_no_other(database: Database) -> None:
     unwritable = replace(numbered(7), type="\ud800")
-    async with opened(path) as store:
-        answers = await recorded_together(store, path, numbered(0), unwritable, numbered(1))
+    async with on(database) as store:
+        answers = await recorded_together(
+            store, database.locked(), numbered(0), unwritable, numbered(1)
+        )
         kept = {each.notification_id for each in await store.notifications(limit=9)}
 
     assert [isinstance(answer, Recorded) for answer in answers] == [True, False, True]
