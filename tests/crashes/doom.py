@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from external_gate.domain.workflow import Actor, State
 from external_gate.outbound.calls import Call, CallEnd, Caller
 from external_gate.stores import sql_saves
+from external_gate.stores.crowd import Crowd
 from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.postgres_session import PostgresSession
@@ -121,15 +122,19 @@ class DoomedStore(SqlStore):
         return claimed
 
     async def _write(
-        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
+        self,
+        stage: Callable[[Transaction], Result],
+        *,
+        first: Stage | None = None,
+        crowd: Crowd | None = None,
     ) -> Result:
         names = _names_of(stage)
         if names == ["claim"]:  # most of them find nothing: then nothing is there to be lost
             if self._has_work:
                 self._doom.comes_by("before", names)
-            return await super()._write(stage, first=first)  # type: ignore[safe-super]  # a real store comes behind
+            return await super()._write(stage, first=first, crowd=crowd)  # type: ignore[safe-super]  # a real store comes behind
         async with self._doom.around(*names, commits=True):
-            return await super()._write(stage, first=first)  # type: ignore[safe-super]  # a real store comes behind
+            return await super()._write(stage, first=first, crowd=crowd)  # type: ignore[safe-super]  # a real store comes behind
 
     async def _take_in_together(
         self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
@@ -187,10 +192,10 @@ def _names_of(stage: Callable[[Transaction], object]) -> list[str]:
         return [str(getattr(stage, "func", stage).__name__)]
     moves = [
         saving((entry.from_state, entry.to_state, entry.actor))
-        for entry in save._change.history
+        for entry in save.change.history
         if entry.from_state is not None and entry.to_state is not None
     ]
-    kept = ["save of evidence"] if save._change.evidence else []
+    kept = ["save of evidence"] if save.change.evidence else []
     return [*moves, *kept] or ["save of notes"]
 
 

@@ -8,6 +8,7 @@ from external_gate.domain.clock import HighWater
 from external_gate.domain.errors import Refused, Unavailable
 from external_gate.domain.workflow import State
 from external_gate.stores import sql_marks
+from external_gate.stores.crowd import Crowd
 from external_gate.stores.sql_store import SqlStore, Stage
 from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import Change, Dossier
@@ -55,14 +56,18 @@ class StoreEdge(SqlStore):
         return claimed
 
     async def _write(
-        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
+        self,
+        stage: Callable[[Transaction], Result],
+        *,
+        first: Stage | None = None,
+        crowd: Crowd | None = None,
     ) -> Result:
         world, name = self._world, _name(stage)
         await self._process.edge(f"before {name}")
         if world.database_is_down or world.chances.strikes("store_fails_before_commit"):
             raise Unavailable(f"the database is away ({name})")
         await self._beat()
-        change = getattr(getattr(stage, "__self__", None), "_change", None)
+        change = getattr(getattr(stage, "__self__", None), "change", None)
         result = self._save(change, stage, first) if change else self._commit(stage, first)
         if world.chances.strikes("store_fails_after_commit"):
             raise Unavailable(f"the answer of the database was lost ({name})")

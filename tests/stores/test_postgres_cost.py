@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from external_gate.domain.workflow import HeldReason, State
-from external_gate.stores import sql_dossiers, sql_evidence, sql_lists
+from external_gate.stores import sql_dossiers, sql_evidence, sql_lists, sql_standing
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.postgres_schema import migrate
 from external_gate.stores.postgres_session import in_postgres
@@ -60,6 +60,8 @@ NO_PAYER = sql_lists.workflow_query(WorkflowFilter(held_reasons=frozenset({HeldR
         sql_dossiers._EVIDENCE,
         sql_dossiers._RELEASES,
         sql_evidence._NEWEST,
+        sql_standing._LOCK,
+        sql_standing.NEWEST,
         sql_lists._COUNTS,
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from external_gate.domain.identifiers import InvoiceId
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.sql_leases import CLAIMABLE, claim
-from external_gate.stores.sql_ledger import INVOICE_TAKEN_BY, read_ledger
+from external_gate.stores.sql_ledger import INVOICE_TAKEN_BY, read_ledgers
 from external_gate.stores.sql_lists import list_workflows, read_counts, workflow_query
 from external_gate.stores.sql_transaction import Parameters, select
 from external_gate.stores.store_records import WorkflowFilter
@@ -85,7 +85,7 @@ def _list_held(connection: sqlite3.Connection) -> None:
 
 
 def _ask_for_invoice(connection: sqlite3.Connection) -> None:
-    ledger = read_ledger(connection, facts(invoice_id=InvoiceId("i-7 of nobody")))
+    (ledger,) = read_ledgers(connection, [facts(invoice_id=InvoiceId("i-7 of nobody"))])
     assert ledger.invoice_taken_by is None
 
 

@@ -186,4 +186,5 @@ class Draft:
             incidents=tuple(self.incidents),
             give_back=give_back,
             judge=self.judge,
+            dossier=self._dossier,
         )

@@ -9,6 +9,7 @@ from typing import TypeVar
 from external_gate.domain.errors import Unavailable
 from external_gate.stores import sql_leases, sql_marks
 from external_gate.stores.copy_marks import refuse_unservable
+from external_gate.stores.crowd import Crowd
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.postgres_listening import Listener
 from external_gate.stores.postgres_schema import migrate
@@ -116,9 +117,13 @@ class PostgresStore(SqlStore):
         return result
 
     async def _write(
-        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
+        self,
+        stage: Callable[[Transaction], Result],
+        *,
+        first: Stage | None = None,
+        crowd: Crowd | None = None,
     ) -> Result:
-        return await self._opened_lanes()[1].run(stage, first=first)
+        return await self._opened_lanes()[1].run(stage, first=first, crowd=crowd)
 
     async def _take_in(self, stage: Callable[[Transaction], Result]) -> Result:
         return await self._opened_lanes()[0].run(stage)
@@ -126,7 +131,8 @@ class PostgresStore(SqlStore):
     async def _take_in_together(
         self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
     ) -> Result:
-        return await self._opened_lanes()[0].run_together(together, item)
+        crowd = Crowd(together, item)
+        return await self._opened_lanes()[0].run(crowd.alone, crowd=crowd)
 
     async def _read(self, question: Callable[[Transaction], Result]) -> Result:
         if self._readers is None:

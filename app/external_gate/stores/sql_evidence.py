@@ -7,14 +7,16 @@ from external_gate.domain.evidence import Evidence
 from external_gate.domain.identifiers import AttemptKey, WorkflowId
 from external_gate.domain.outcome import Succeeded
 from external_gate.stores.attempt_rows import evidence_values
+from external_gate.stores.dossier_after import kept_evidence
 from external_gate.stores.sql_dossiers import lock_row
-from external_gate.stores.sql_transaction import Transaction
+from external_gate.stores.sql_transaction import Transaction, first_of_each
 
 _WHOSE = "SELECT workflow_id FROM attempts WHERE attempt_key = ?"
 
 _ADD = """
 INSERT INTO evidence (workflow_id, attempt_key, source, answer, asked_at, at, send)
 VALUES (:workflow_id, :attempt_key, :source, :answer, :asked_at, :at, :send)
+RETURNING number
 """
 
 _NEWEST = "SELECT coalesce(max(number), 0) FROM evidence WHERE workflow_id = ?"
@@ -50,11 +52,39 @@ def append_evidence(
     if workflow_id is None or not evidence:
         return workflow_id
     lock_row(transaction, workflow_id)
-    for piece in evidence:
-        row = {"workflow_id": workflow_id, "attempt_key": key, **evidence_values(piece)}
-        transaction.execute(_ADD, row)
-    if any(isinstance(piece.answer, Succeeded) for piece in evidence):
-        transaction.execute(_SEE_MONEY, (workflow_id,))
+    add_evidence(transaction, [(workflow_id, key, piece) for piece in evidence])
+    if any(map(took_money, evidence)):
+        see_money(transaction, workflow_id)
+    wake(transaction, workflow_id, evidence)
+    return workflow_id
+
+
+def add_evidence(
+    transaction: Transaction, pieces: Sequence[tuple[WorkflowId, AttemptKey, Evidence]]
+) -> list[Evidence]:
+    """Append pieces to their attempts, and give them as they are read back."""
+    rows = [
+        {"workflow_id": workflow_id, "attempt_key": key, **evidence_values(piece)}
+        for workflow_id, key, piece in pieces
+    ]
+    numbers = first_of_each(transaction, _ADD, rows) if rows else []
+    return [
+        kept_evidence(piece, number)
+        for (_, _, piece), (number,) in zip(pieces, numbers, strict=True)
+    ]
+
+
+def took_money(piece: Evidence) -> bool:
+    """Tell whether a piece says that money was taken."""
+    return isinstance(piece.answer, Succeeded)
+
+
+def see_money(transaction: Transaction, workflow_id: WorkflowId) -> None:
+    """Note that money was seen, for whoever has the same invoice."""
+    transaction.execute(_SEE_MONEY, (workflow_id,))
+
+
+def wake(transaction: Transaction, workflow_id: WorkflowId, evidence: Sequence[Evidence]) -> None:
+    """Let a workflow that nobody has claimed be claimed at once."""
     at = max(to_milliseconds(piece.asked_at) for piece in evidence)
     transaction.execute(_WAKE, {"workflow_id": workflow_id, "at": at})
-    return workflow_id

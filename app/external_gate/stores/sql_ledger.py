@@ -7,7 +7,8 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, Ledger
 from external_gate.domain.workflow import Facts
 from external_gate.stores.ledger_rows import history_values
-from external_gate.stores.sql_transaction import Transaction
+from external_gate.stores.rows import Value
+from external_gate.stores.sql_transaction import Transaction, first_of_each
 
 _ADD_HISTORY = """
 INSERT INTO history (workflow_id, at, actor, event, reason, who, from_state, to_state, facts)
@@ -50,15 +51,25 @@ def add_incident(transaction: Transaction, workflow_id: WorkflowId, incident: In
     transaction.execute(_ADD_INCIDENT, row)
 
 
-def read_ledger(transaction: Transaction, facts: Facts) -> Ledger:
-    """Read what guards may know, in the transaction that saves `charging`."""
-    if not facts.invoice_id:  # a notification that was not understood names no invoice
-        return Ledger()
-    asked = {
+def read_ledgers(transaction: Transaction, asking: Sequence[Facts]) -> list[Ledger]:
+    """Read what guards may know, in the transaction that saves `charging`.
+
+    Nobody else reads or writes what is told of the same customers and invoices until it ends.
+    """
+    # A notification that was not understood names no invoice.
+    asked = {facts.workflow_id: _question(facts) for facts in asking if facts.invoice_id}
+    if not asked:
+        return [Ledger() for _ in asking]
+    questions = sorted(asked.values(), key=lambda question: str(question["customer_id"]))
+    first_of_each(transaction, _ONE_AT_A_TIME, questions)
+    rows = first_of_each(transaction, INVOICE_TAKEN_BY, list(asked.values()))
+    taken = {id_: WorkflowId(row[0]) for id_, row in zip(asked, rows, strict=True) if row}
+    return [Ledger(invoice_taken_by=taken.get(facts.workflow_id)) for facts in asking]
+
+
+def _question(facts: Facts) -> dict[str, Value]:
+    return {
         "invoice_id": facts.invoice_id,
         "workflow_id": facts.workflow_id,
         "customer_id": facts.customer_id,
     }
-    transaction.execute(_ONE_AT_A_TIME, asked)
-    row = transaction.execute(INVOICE_TAKEN_BY, asked).fetchone()
-    return Ledger(invoice_taken_by=None if row is None else WorkflowId(row[0]))

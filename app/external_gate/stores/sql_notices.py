@@ -7,6 +7,7 @@ from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor
+from external_gate.stores.documents import write_json
 from external_gate.stores.notice_rows import notice_from, notice_values
 from external_gate.stores.rows import Row, Value, workflow_from
 from external_gate.stores.sql_dossiers import lock_row
@@ -66,7 +67,7 @@ ORDER BY number DESC LIMIT :limit
 
 _TOLD_BEFORE = """
 SELECT * FROM gateway_notices
-WHERE attempt_key = :attempt_key AND gateway = :gateway AND workflow_id IS NULL ORDER BY number
+WHERE attempt_key IN (SELECT value FROM json_each(?)) AND workflow_id IS NULL ORDER BY number
 """
 
 _ABOVE_EVERY_NUMBER = 2**63 - 1
@@ -119,24 +120,34 @@ def _prove(transaction: Transaction, notice: NewNotice, kept: Row) -> NoticeTake
     return NoticeTaken(NoticeReceipt.RECORDED, kept["number"], workflow_id, is_evidence=True)
 
 
-def match(transaction: Transaction, attempt: Attempt) -> None:
-    """Let what was told of an attempt before our books knew it become its evidence.
+def match(transaction: Transaction, attempts: Sequence[Attempt]) -> set[WorkflowId]:
+    """Let what was told of attempts before our books knew them become their evidence.
 
     So it is after a restore: the lost life had sent the charge, and its gateway tells the new one.
+    Gives the workflows that have evidence by it.
     """
-    asked = {"gateway": attempt.gateway, "attempt_key": attempt.charge.attempt_key}
-    for row in select(transaction, _TOLD_BEFORE, asked):
-        told = notice_from(row)
-        notice = NewNotice(
-            told.gateway,
-            told.event_id,
-            told.attempt_key,
-            told.outcome,
-            told.signed_and_final,
-            told.received_at,
-        )
-        if notice.is_proof:
+    if not attempts:
+        return set()
+    sent = {attempt.charge.attempt_key: attempt for attempt in attempts}
+    matched = set()
+    for row in select(transaction, _TOLD_BEFORE, (write_json(list(sent)),)):
+        notice, attempt = _told_again(row), sent[row["attempt_key"]]
+        if notice.is_proof and notice.gateway == attempt.gateway:
             _prove(transaction, notice, row)
+            matched.add(attempt.charge.workflow_id)
+    return matched
+
+
+def _told_again(row: Row) -> NewNotice:
+    told = notice_from(row)
+    return NewNotice(
+        told.gateway,
+        told.event_id,
+        told.attempt_key,
+        told.outcome,
+        told.signed_and_final,
+        told.received_at,
+    )
 
 
 def _look_again(

@@ -22,6 +22,7 @@ from external_gate.domain.workflow import Facts, HeldReason, Workflow
 from external_gate.stores import (
     sql_dossiers,
     sql_evidence,
+    sql_holds,
     sql_intake,
     sql_leases,
     sql_lists,
@@ -31,6 +32,7 @@ from external_gate.stores import (
     sql_payers,
     sql_saves,
 )
+from external_gate.stores.crowd import Crowd
 from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import (
     Change,
@@ -124,7 +126,8 @@ class SqlStore(ABC):
     async def save(self, change: Change) -> Dossier:
         """Append evidence; then make the change if it still holds."""
         save = sql_saves.Save(change, self._subscriptions)
-        return await self._write(save.move, first=save.keep)
+        crowd = Crowd(sql_saves.save_together, save)
+        return await self._write(save.move, first=save.keep, crowd=crowd)
 
     async def append_evidence(
         self, key: AttemptKey, evidence: Sequence[Evidence]
@@ -140,7 +143,7 @@ class SqlStore(ABC):
         self, workflow_id: WorkflowId, *, reason: HeldReason, detail: str, entry: HistoryEntry
     ) -> None:
         """Ask for a hold that takes effect at the next save."""
-        wanted = partial(sql_saves.want_hold, workflow_id=workflow_id, reason=reason)
+        wanted = partial(sql_holds.want_hold, workflow_id=workflow_id, reason=reason)
         await self._write(partial(wanted, detail=detail, entry=entry))
 
     async def dossier(self, workflow_id: WorkflowId) -> Dossier | None:
@@ -263,11 +266,16 @@ class SqlStore(ABC):
 
     @abstractmethod
     async def _write(
-        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
+        self,
+        stage: Callable[[Transaction], Result],
+        *,
+        first: Stage | None = None,
+        crowd: Crowd | None = None,
     ) -> Result:
         """Run `first` and `stage` in one durable transaction and give what `stage` gave.
 
-        A stage that raises undoes itself alone: what `first` wrote stays when `stage` fails.
+        A stage that raises undoes itself alone: what `first` wrote stays when `stage` fails. With
+        a `crowd` it may be run at once with others of its kind instead, as long as all succeed.
         """
 
     async def _take_in(self, stage: Callable[[Transaction], Result]) -> Result:

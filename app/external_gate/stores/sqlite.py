@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from external_gate.domain.errors import Unavailable
 from external_gate.stores import sql_marks
 from external_gate.stores.copy_marks import refuse_unservable
+from external_gate.stores.crowd import Crowd
 from external_gate.stores.file_lock import FileLock
 from external_gate.stores.heartbeat_file import HeartbeatFile
 from external_gate.stores.one_name import refuse_other_names
@@ -101,18 +102,23 @@ class SqliteStore(SqlStore):
         return mark
 
     async def _write(
-        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
+        self,
+        stage: Callable[[Transaction], Result],
+        *,
+        first: Stage | None = None,
+        crowd: Crowd | None = None,
     ) -> Result:
         if self._open is None:
             raise Unavailable(f"the store {self._path} is not open")
-        return await self._open[1].run(stage, first=first)
+        return await self._open[1].run(stage, first=first, crowd=crowd)
 
     async def _take_in_together(
         self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
     ) -> Result:
         if self._open is None:
             raise Unavailable(f"the store {self._path} is not open")
-        return await self._open[1].run_together(together, item)
+        crowd = Crowd(together, item)
+        return await self._open[1].run(crowd.alone, crowd=crowd)
 
     async def _read(self, question: Callable[[Transaction], Result]) -> Result:
         if self._open is None:

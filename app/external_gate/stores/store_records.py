@@ -177,6 +177,9 @@ class Change:
     """Whether the lease ends with this save."""
     judge: Callable[[Ledger], GuardVerdict] | None = None
     """Guards, asked inside the transaction; anything but `Allow` raises `GuardSpoke`."""
+    dossier: Dossier | None = None
+    """What the decision rested on, as the store gave it under this very fence. A help, no promise:
+    what nobody can have written since need not be read again."""
 
 
 class UnreadEvidence(Refused):

@@ -5,18 +5,17 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from external_gate.domain.errors import Unavailable
+from external_gate.stores.crowd import Crowd, Together
 from external_gate.stores.session import Session
 from external_gate.stores.sql_transaction import Transaction
 
 Result = TypeVar("Result")
-Item = TypeVar("Item")
 Stage = Callable[[Transaction], Any]  # Any: each caller of `run` knows its own result
-Together = Callable[[Transaction, Sequence[Any]], Sequence[Any]]  # Any: items and results of a kind
 
 OnCommit = Callable[[int, float], None]
 """Hears, in the writer's thread, how many jobs a commit held and how many seconds it took."""
@@ -36,9 +35,8 @@ class _Job:
     first: Stage | None
     stage: Stage
     done: "asyncio.Future[Any]"  # Any: as above
-    together: Together | None = None
-    """What runs it at once with all others of its kind."""
-    item: object = None
+    crowd: Crowd | None = None
+    """How it is run at once with all others of its kind."""
     tries: int = 0
 
 
@@ -70,40 +68,26 @@ class Writer:
         self._thread.start()
 
     async def run(
-        self, stage: Callable[[Transaction], Result], *, first: Stage | None = None
+        self,
+        stage: Callable[[Transaction], Result],
+        *,
+        first: Stage | None = None,
+        crowd: Crowd | None = None,
     ) -> Result:
         """Run a job and give its result once it is on disk.
 
         A stage that raises undoes itself alone: what `first` wrote stays when `stage` fails. A
         cancelled caller changes nothing about its job. A job that met a passing obstacle, such as a
         deadlock, is undone as a whole, `first` too, and run again in the next commit; both stages
-        must bear that. Raises what the stage raised, translated.
+        must bear that. With a `crowd` it is run at once with all others of the same kind that have
+        gathered, as long as all of them succeed. Raises what the stage raised, translated.
         """
         if self._stopping:
             raise Unavailable(_CLOSED)
-        job = _Job(first, stage, self._promise())
+        job = _Job(first, stage, self._loop.create_future(), crowd)
         self._waiting.put(job)
         result: Result = await job.done
         return result
-
-    async def run_together(
-        self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
-    ) -> Result:
-        """Run what can be run for many items at once: for all that have gathered in one commit.
-
-        `together` gives a result for every item, in order. When it raises, it is undone and each
-        item is run alone, so that one cannot spoil another. Otherwise as `run`.
-        """
-        if self._stopping:
-            raise Unavailable(_CLOSED)
-        job = _Job(None, lambda transaction: together(transaction, [item])[0], self._promise())
-        job.together, job.item = together, item
-        self._waiting.put(job)
-        result: Result = await job.done
-        return result
-
-    def _promise(self) -> "asyncio.Future[Any]":  # Any: as above
-        return self._loop.create_future()
 
     def stop(self) -> None:
         """Finish what was submitted, then end. Blocks until then; repeatable."""
@@ -174,8 +158,9 @@ class Writer:
     def _run_all(self, jobs: list[_Job]) -> list[_Outcome | None]:
         crowds: dict[Together, list[_Job]] = {}
         for job in jobs:
-            if job.together is not None:
-                crowds.setdefault(job.together, []).append(job)
+            # One that is run again stood in somebody's way: it goes alone.
+            if job.crowd is not None and not job.tries:
+                crowds.setdefault(job.crowd.together, []).append(job)
         ran = {
             id(outcome.job): outcome
             for together, crowd in crowds.items()
@@ -189,7 +174,7 @@ class Writer:
         transaction = self._session.transaction
         transaction.execute("SAVEPOINT crowd")
         try:
-            results = together(transaction, [job.item for job in crowd])
+            results = together(transaction, [job.crowd.item for job in crowd if job.crowd])
             transaction.execute("RELEASE crowd")
         except Exception as error:  # as in `_run`, which says what it means for each of them
             if not self._session.stands:
