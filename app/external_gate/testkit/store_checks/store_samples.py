@@ -157,6 +157,7 @@ def change(dossier: Dossier, *states: State, **other: Any) -> Change:
         after=after,
         newest_evidence=dossier.newest_evidence,
         history=path(dossier.workflow.state, *states),
+        dossier=dossier,
     )
     return replace(saved, **other)
 
