@@ -1,8 +1,9 @@
 """Sets up logging: ours and everybody's, one line per record on standard error, without secrets."""
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -66,17 +67,42 @@ _FIRST: Sequence[Processor] = (
 
 def _formatter(form: Format, redactor: Redactor) -> ProcessorFormatter:
     exceptions, renderer = _for_machines() if form == "json" else _for_people()
-    return ProcessorFormatter(
-        foreign_pre_chain=_FIRST,
-        # The redactor is last: behind it is only the writing down.
-        processors=[ProcessorFormatter.remove_processors_meta, exceptions, redactor, renderer],
-    )
+    # The redactor is last: behind it is only the writing down.
+    return _Formatter([exceptions, redactor, renderer])
+
+
+class _Formatter(ProcessorFormatter):
+    """Formats every record with the same processors, ours by a shorter way.
+
+    What structlog made needs nothing of logging's record, and copies of that would be a third of
+    what a line costs.
+    """
+
+    def __init__(self, processors: Sequence[Processor]) -> None:
+        foreign = [ProcessorFormatter.remove_processors_meta, *processors]
+        super().__init__(foreign_pre_chain=_FIRST, processors=foreign)
+        self._processors = processors
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        if not isinstance(record.msg, dict) or not hasattr(record, "_logger"):
+            return super().format(record)
+        event: Any = dict(record.msg)  # Any: each processor makes something else of it
+        for process in self._processors:
+            event = process(None, record.levelname.lower(), event)
+        return str(event)
 
 
 # Local variables would be the shortest way for a secret into the log: neither form has them.
 def _for_machines() -> tuple[Processor, Processor]:
     transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return structlog.processors.ExceptionRenderer(transformer), structlog.processors.JSONRenderer()
+    renderer = structlog.processors.JSONRenderer(serializer=_in_json)
+    return structlog.processors.ExceptionRenderer(transformer), renderer
+
+
+def _in_json(event: dict[str, Any], **_: object) -> str:  # Any: as the redactor left it, plain
+    # Without options, for which `json` would make an encoder anew for every line.
+    return json.dumps(event)
 
 
 def _for_people() -> tuple[Processor, Processor]:

@@ -127,6 +127,11 @@ class _Walk:
 
     def plain(self, name: str, value: object, depth: int) -> object:
         self._left -= 1
+        if type(value) is str:  # nearly everything is: it need not be compared with every kind
+            return self._redactor.text(value, is_id=name in ID_NAMES)
+        return self._by_kind(name, value, depth)
+
+    def _by_kind(self, name: str, value: object, depth: int) -> object:
         match value:
             case Enum():
                 return self.plain(name, value.value, depth)
@@ -168,8 +173,9 @@ class _Walk:
 
 
 def _is_hidden(name: object, value: object) -> bool:
-    tells_nothing = value is None or value == "" or isinstance(value, bool)
-    return isinstance(name, str) and is_secret_name(name) and not tells_nothing
+    if not (isinstance(name, str) and is_secret_name(name)):
+        return False
+    return not (value is None or value == "" or isinstance(value, bool))
 
 
 def _kind(value: object) -> str:
