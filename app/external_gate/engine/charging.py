@@ -1,9 +1,9 @@
 """The charge: save the intent, send once, save what it came to."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from external_gate.domain.changed import changed
 from external_gate.domain.charge import ChargeRequest
 from external_gate.domain.evidence import Attempt
 from external_gate.domain.ledger import (
@@ -107,7 +107,7 @@ async def _decide_known(case: Case) -> None:
     match standing_in(case.engine, draft, attempt), await recalling.recall_others(case, attempt):
         case Dead(decline), Clear():
             draft = case.draft()
-            draft.put(replace(attempt, closed=True))
+            draft.put(changed(attempt, closed=True))
             draft.move(State.CHARGING, "no later attempt is missing from our books")
             draft.decide(Verdict.FAILED, why_dead(decline))
             await case.save(draft, give_back=False)
@@ -193,7 +193,7 @@ def _one_send_more(attempt: Attempt, now: datetime, case: Case) -> Attempt:
     latest = case.engine.high_water.latest(now)
     # The whole call must fit into the lease, so that whoever takes over finds it over.
     deadline = max(latest, min(latest + SEND_WITHIN, case.lease_until - timeout))
-    return replace(
+    return changed(
         attempt,
         sends=attempt.sends + 1,
         first_sent_at=attempt.first_sent_at or now,

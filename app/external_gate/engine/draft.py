@@ -1,10 +1,10 @@
 """A change in the making: moves by the table, with everything that is saved beside them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from external_gate.domain.changed import changed
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.identifiers import AttemptKey, release_key
 from external_gate.domain.ledger import (
@@ -26,7 +26,7 @@ class Draft:
         self, dossier: Dossier, now: datetime, *, actor: Actor = Actor.ENGINE, who: str = ""
     ) -> None:
         self.now = now
-        self.after: Workflow = replace(dossier.workflow, updated_at=now)
+        self.after: Workflow = changed(dossier.workflow, updated_at=now)
         self.judge: Callable[[Ledger], GuardVerdict] | None = None
         self.incidents: list[Incident] = []
         self._dossier = dossier
@@ -67,7 +67,7 @@ class Draft:
 
     def set(self, **changes: Any) -> None:
         """Change fields of the workflow that are no move."""
-        self.after = replace(self.after, **changes)
+        self.after = changed(self.after, **changes)
 
     def move(self, to: State, reason: str, **changes: Any) -> None:
         """Move the workflow by the table. Raises as `check_move`."""
@@ -75,7 +75,7 @@ class Draft:
         check_move(self.after, to, self._actor, verdict)
         before = self.after.state
         leaving_hold = {"held_reason": None, "held_detail": ""} if before is State.HELD else {}
-        self.after = replace(self.after, state=to, **(leaving_hold | changes))
+        self.after = changed(self.after, state=to, **(leaving_hold | changes))
         self.note("moved", reason, from_state=before, to_state=to)
 
     def hold(self, reason: HeldReason, detail: str) -> None:
@@ -106,7 +106,7 @@ class Draft:
         if verdict is None:
             return
         key = release_key(self.after.workflow_id, verdict, generation)
-        self.after = replace(self.after, release_generation=generation)
+        self.after = changed(self.after, release_generation=generation)
         self.put_release(Release(verdict, generation, key, first_sent_at=self.now))
 
     def put_release(self, release: Release) -> None:
@@ -141,13 +141,13 @@ class Draft:
         key = attempt.charge.attempt_key
         self._evidence.append((key, piece))
         known = self._attempts[attempt.number]
-        self._attempts[attempt.number] = replace(known, evidence=(*known.evidence, piece))
+        self._attempts[attempt.number] = changed(known, evidence=(*known.evidence, piece))
 
     def looked(self, attempt: Attempt) -> None:
         """Note that a look has answered every asking that had been read when it began."""
         known = self._attempts[attempt.number]
         if known.look_made < attempt.look_asked:
-            self.put(replace(known, look_made=attempt.look_asked))
+            self.put(changed(known, look_made=attempt.look_asked))
 
     def keep_schedule(self) -> None:
         """Leave the next ordinary look where it was, after one that was brought forward.

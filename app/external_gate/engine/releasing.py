@@ -1,8 +1,8 @@
 """The release: tell Metronome, and believe only what proves that it was told."""
 
-from dataclasses import replace
 from datetime import timedelta
 
+from external_gate.domain.changed import changed
 from external_gate.domain.errors import Broken, Unavailable
 from external_gate.domain.ledger import IncidentKind, Release
 from external_gate.domain.workflow import HeldReason, State, Verdict
@@ -126,7 +126,7 @@ def _answered(draft: Draft, owed: Release, answer: ReleaseAnswer) -> None:
     """Write the answer beside the release; an unanswered send leaves it unanswered."""
     unanswered = answer.result in {ReleaseResult.UNANSWERED, ReleaseResult.NOT_SENT}
     draft.put_release(
-        replace(
+        changed(
             owed,
             sends=owed.sends + 1 if owed.answer else owed.sends,
             answered_at=owed.answered_at if unanswered else draft.now,

@@ -24,9 +24,10 @@ _ANSWERS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Answer)
 """By class name, which is what is stored: a class of an answer is never renamed."""
 
 
-def write_json(value: object) -> str:
-    """Write JSON in the one spelling that we store: sorted and without blanks."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+write_json: Callable[[object], str] = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False
+).encode
+"""Writes JSON in the one spelling that we store: sorted and without blanks."""
 
 
 def answer_to_json(answer: Answer) -> str:

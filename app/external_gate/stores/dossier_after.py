@@ -1,9 +1,9 @@
 """The dossier as a save leaves it, without asking the database again: pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
+from external_gate.domain.changed import changed
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.identifiers import AttemptKey
@@ -33,12 +33,12 @@ def dossier_after(before: Dossier, change: Change, after: Workflow, pieces: Piec
 
 def kept_evidence(piece: Evidence, number: int) -> Evidence:
     """Give a piece as it is read back."""
-    return replace(piece, number=number, asked_at=_kept(piece.asked_at), at=_kept(piece.at))
+    return changed(piece, number=number, asked_at=_kept(piece.asked_at), at=_kept(piece.at))
 
 
 def _kept_attempt(attempt: Attempt, known: Attempt | None) -> Attempt:
     # What is frozen stays as it was kept first.
-    return replace(
+    return changed(
         attempt,
         charge=attempt.charge if known is None else known.charge,
         created_at=_kept(attempt.created_at) if known is None else known.created_at,
@@ -51,7 +51,7 @@ def _kept_attempt(attempt: Attempt, known: Attempt | None) -> Attempt:
 
 
 def _kept_release(release: Release, known: Release | None) -> Release:
-    return replace(
+    return changed(
         release,
         first_sent_at=_kept(release.first_sent_at if known is None else known.first_sent_at),
         answered_at=_perhaps_kept(release.answered_at),
@@ -60,7 +60,7 @@ def _kept_release(release: Release, known: Release | None) -> Release:
 
 def _with_pieces(attempt: Attempt, pieces: Pieces) -> Attempt:
     new = pieces.get(attempt.charge.attempt_key)
-    return replace(attempt, evidence=(*attempt.evidence, *new)) if new else attempt
+    return changed(attempt, evidence=(*attempt.evidence, *new)) if new else attempt
 
 
 def _kept(instant: datetime) -> datetime:

@@ -60,7 +60,7 @@ def history_values(entry: HistoryEntry) -> dict[str, Value]:
         "who": entry.who,
         "from_state": entry.from_state.value if entry.from_state else None,
         "to_state": entry.to_state.value if entry.to_state else None,
-        "facts": write_json(dict(entry.facts)),
+        "facts": write_json(dict(entry.facts)) if entry.facts else "{}",
     }
 
 

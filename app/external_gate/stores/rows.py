@@ -98,7 +98,7 @@ def workflow_values(workflow: Workflow) -> dict[str, Value]:
         "undo_asked_at": milliseconds(workflow.undo_asked_at),
         "hold_wanted": workflow.hold_wanted.value if workflow.hold_wanted else None,
         "hold_wanted_detail": workflow.hold_wanted_detail,
-        "approvals": write_json(sorted(workflow.approvals)),
+        "approvals": write_json(sorted(workflow.approvals)) if workflow.approvals else "[]",
         "restored_at": milliseconds(workflow.restored_at),
         "void_seen_at": milliseconds(workflow.void_seen_at),
         "release_generation": workflow.release_generation,

@@ -2,9 +2,9 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from external_gate.domain.changed import changed
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import BadInput, Broken, LeaseLost
 from external_gate.domain.identifiers import WorkflowId
@@ -123,7 +123,7 @@ def _lease(
     lease: dict[str, Value] = {"owner": owner, "until": to_milliseconds(until)}
     rows = [{"workflow_id": workflow.workflow_id, **lease} for workflow in workflows]
     transaction.executemany(_LEASE, rows)
-    leased = [replace(workflow, fence=workflow.fence + 1) for workflow in workflows]
+    leased = [changed(workflow, fence=workflow.fence + 1) for workflow in workflows]
     try:
         return dossiers_of(transaction, leased)
     except Broken:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
+from external_gate.domain.changed import changed
 from external_gate.domain.errors import Broken
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.money import bare_currency
@@ -94,7 +95,7 @@ def standing_after(
     A hold that was asked for stays until the workflow is held, a look until it was made.
     """
     held = change.after.state is State.HELD
-    return replace(
+    return changed(
         change.after,
         facts=now.facts,
         received_at=now.received_at,
