@@ -74,9 +74,10 @@ class _Copying:
         ]
 
     def _rows(self, table: str) -> list[tuple[Sequence[str], Sequence[Any]]]:
-        found = self._books.execute(
-            f"SELECT * FROM {table} WHERE workflow_id = '{self._workflow}'"  # noqa: S608 - ours
-        )
+        named = f"workflow_id = '{self._workflow}'"
+        if table == "history":
+            named = f"workflow = (SELECT number FROM workflows WHERE {named})"  # noqa: S608 - ours
+        found = self._books.execute(f"SELECT * FROM {table} WHERE {named}")  # noqa: S608 - ours
         names = [column[0] for column in found.description]
         # Tables with an order of their own give their rows their numbers.
         skipped = {"number"} if table != "attempts" else set()
@@ -87,7 +88,12 @@ class _Copying:
         ]
 
     def _statement(self, table: str, columns: Sequence[str], values: Sequence[Any]) -> str:
-        made = ", ".join(self._made(value) for value in values)
+        made = ", ".join(
+            f"(SELECT number FROM workflows WHERE workflow_id = {self._made(self._workflow)})"  # noqa: S608 - ours
+            if name == "workflow"
+            else self._made(value)
+            for name, value in zip(columns, values, strict=True)
+        )
         ids = ", ".join(f"{self._id(which)} AS id{which}" for which in range(len(self._ids)))
         series = (
             "(WITH RECURSIVE series(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM series "

@@ -20,9 +20,7 @@ AND EXISTS (
 )
 """)
 
-_UNRESOLVED = sql.SQL(
-    "SELECT count(DISTINCT workflow_id) FROM {schema}.history WHERE to_state = %s"
-)
+_UNRESOLVED = sql.SQL("SELECT count(DISTINCT workflow) FROM {schema}.history WHERE to_state = %s")
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,6 @@ async def test_listings_use_their_indexes(connection: sqlite3.Connection) -> Non
     assert "workflows_by_invoice (invoice_id=?)" in _plan(connection, INVOICE_TAKEN_BY, invoice)
     newest = _plan(connection, *workflow_query(WorkflowFilter(before=(NOW, W1))))
     assert "workflows_by_arrival" in newest
-    assert "TEMP B-TREE" not in newest
+    assert "TEMP B-TREE FOR ORDER BY" not in newest  # but for the few of one millisecond
     customer = WorkflowFilter(customer_id=facts().customer_id, since=NOW - timedelta(days=1))
     assert "workflows_by_customer" in _plan(connection, *workflow_query(customer))

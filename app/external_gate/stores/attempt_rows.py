@@ -2,21 +2,18 @@
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.evidence import Attempt, Evidence, Source
-from external_gate.stores.documents import (
-    answer_from_json,
-    answer_to_json,
-    charge_from_json,
-    charge_to_json,
-)
+from external_gate.domain.workflow import Facts
+from external_gate.stores.charge_documents import charge_from_row, charge_to_json
+from external_gate.stores.documents import answer_from_json, answer_to_json
 from external_gate.stores.rows import Row, Value, instant, milliseconds
 
 
-def attempt_from(row: Row, evidence: tuple[Evidence, ...]) -> Attempt:
-    """Read an attempt, with the evidence that was found for it."""
+def attempt_from(row: Row, facts: Facts, evidence: tuple[Evidence, ...]) -> Attempt:
+    """Read an attempt of the workflow with these facts, with the evidence that was found for it."""
     return Attempt(
         number=row["number"],
         gateway=row["gateway"],
-        charge=charge_from_json(row["charge"]),
+        charge=charge_from_row(row, facts),
         body=row["body"],
         created_at=from_milliseconds(row["created_at"]),
         sends=row["sends"],
@@ -30,7 +27,7 @@ def attempt_from(row: Row, evidence: tuple[Evidence, ...]) -> Attempt:
     )
 
 
-def attempt_values(attempt: Attempt) -> dict[str, Value]:
+def attempt_values(attempt: Attempt, facts: Facts) -> dict[str, Value]:
     """Write an attempt without its evidence, and without `look_asked`, which notices count."""
     charge = attempt.charge
     return {
@@ -40,7 +37,7 @@ def attempt_values(attempt: Attempt) -> dict[str, Value]:
         "gateway": attempt.gateway,
         "amount_minor": charge.amount.minor,
         "currency": charge.amount.currency,
-        "charge": charge_to_json(charge),
+        "charge": charge_to_json(charge, facts),
         "body": attempt.body,
         "created_at": to_milliseconds(attempt.created_at),
         "sends": attempt.sends,

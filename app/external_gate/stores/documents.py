@@ -6,15 +6,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any, get_args
 
-from external_gate.domain.charge import Charge, Payer
 from external_gate.domain.errors import Broken
-from external_gate.domain.identifiers import (
-    AttemptKey,
-    ContractId,
-    CustomerId,
-    InvoiceId,
-    WorkflowId,
-)
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Answer, DeclineKind
 
@@ -50,45 +42,6 @@ def answer_from_json(text: str) -> Answer:
     given = {name: _rich(name, value) for name, value in told.items() if name in known}
     answer: Answer = kind(**given)
     return answer
-
-
-def charge_to_json(charge: Charge) -> str:
-    """Write a charge as it was frozen."""
-    return write_json(
-        {
-            "attempt_key": charge.attempt_key,
-            "workflow_id": charge.workflow_id,
-            "workflow_type": charge.workflow_type,
-            "customer_id": charge.customer_id,
-            "contract_id": charge.contract_id,
-            "invoice_id": charge.invoice_id,
-            "amount": _plain(charge.amount),
-            "payer": {
-                "customer": charge.payer.customer,
-                "payment_method": charge.payer.payment_method,
-                "gateway": charge.payer.gateway,
-            },
-            "description": charge.description,
-            "metadata": dict(charge.metadata),
-        }
-    )
-
-
-def charge_from_json(text: str) -> Charge:
-    """Read a frozen charge back."""
-    told = json.loads(text)
-    return Charge(
-        attempt_key=AttemptKey(told["attempt_key"]),
-        workflow_id=WorkflowId(told["workflow_id"]),
-        workflow_type=told["workflow_type"],
-        customer_id=CustomerId(told["customer_id"]),
-        contract_id=ContractId(told["contract_id"]),
-        invoice_id=InvoiceId(told["invoice_id"]),
-        amount=_money(told["amount"]),
-        payer=Payer(**told["payer"]),
-        description=told["description"],
-        metadata=told["metadata"],
-    )
 
 
 def _plain(value: object) -> object:

@@ -115,7 +115,7 @@ def notification_from(row: Row) -> Notification:
         number=row["number"],
         notification_id=row["notification_id"],
         type=row["type"],
-        digest=row["digest"],
+        digest=row["digest"].hex(),
         body=row["body"],
         signed_at=from_milliseconds(row["signed_at"]),
         received_at=from_milliseconds(row["received_at"]),
@@ -131,7 +131,7 @@ def notification_values(notification: NewNotification) -> dict[str, Value]:
     return {
         "notification_id": notification.notification_id,
         "type": notification.type,
-        "digest": notification.digest,
+        "digest": bytes.fromhex(notification.digest),
         "body": notification.body,
         "signed_at": to_milliseconds(notification.signed_at),
         "received_at": to_milliseconds(notification.received_at),

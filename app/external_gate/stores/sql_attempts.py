@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from external_gate.domain.errors import Broken
 from external_gate.domain.evidence import Attempt
-from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.identifiers import WorkflowId, release_key
 from external_gate.domain.ledger import Release
+from external_gate.domain.workflow import Facts
 from external_gate.stores.attempt_rows import attempt_values
 from external_gate.stores.ledger_rows import release_values
-from external_gate.stores.rows import Value
 from external_gate.stores.sql_transaction import Transaction
 
 # What is frozen must be the same: where it is not, no row is written.
@@ -37,29 +37,28 @@ INSERT INTO releases (
 )
 ON CONFLICT (workflow_id, verdict, generation) DO UPDATE SET
     sends = excluded.sends, answered_at = excluded.answered_at, answer = excluded.answer
-WHERE releases.release_key = excluded.release_key
 """
 
 
-def keep_attempts(transaction: Transaction, attempts: Sequence[Attempt]) -> None:
-    """Insert or update attempts. Raises `Broken` when what is frozen differs."""
+def keep_attempts(transaction: Transaction, attempts: Sequence[tuple[Attempt, Facts]]) -> None:
+    """Insert or update attempts, each with the facts of its workflow.
+
+    Raises `Broken` when what is frozen differs.
+    """
     # The old attempt is closed before the next one opens: only one may be open.
-    ordered = sorted(attempts, key=lambda attempt: not attempt.closed)
-    if _written(transaction, _KEEP_ATTEMPT, [attempt_values(each) for each in ordered]):
+    ordered = sorted(attempts, key=lambda each: not each[0].closed)
+    rows = [attempt_values(*each) for each in ordered]
+    if not rows or transaction.executemany(_KEEP_ATTEMPT, rows).rowcount == len(rows):
         return
-    named = ", ".join(f"{each.number} of {each.charge.workflow_id}" for each in attempts)
+    named = ", ".join(f"{each.number} of {each.charge.workflow_id}" for each, _ in attempts)
     raise Broken(f"attempt {named} is frozen: begin another")
 
 
 def keep_releases(transaction: Transaction, releases: Sequence[tuple[WorkflowId, Release]]) -> None:
-    """Insert or update releases. Raises `Broken` when one has another key already."""
+    """Insert or update releases. Raises `Broken` when one has another key than it must have."""
+    for id_, release in releases:
+        if release.key != release_key(id_, release.verdict, release.generation):
+            raise Broken(f"release {release.key} of {id_} has another key: it is fixed")
     rows = [{"workflow_id": id_, **release_values(release)} for id_, release in releases]
-    if _written(transaction, _KEEP_RELEASE, rows):
-        return
-    named = ", ".join(f"{release.key} of {id_}" for id_, release in releases)
-    raise Broken(f"release {named} has another key: it is fixed")
-
-
-def _written(transaction: Transaction, sql: str, rows: Sequence[dict[str, Value]]) -> bool:
-    """Write rows; false when not every one of them was."""
-    return not rows or transaction.executemany(sql, rows).rowcount == len(rows)
+    if rows:
+        transaction.executemany(_KEEP_RELEASE, rows)

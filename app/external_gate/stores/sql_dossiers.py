@@ -30,7 +30,10 @@ _RELEASES = """
 SELECT * FROM releases
 WHERE workflow_id IN (SELECT value FROM json_each(?)) ORDER BY first_sent_at, generation
 """
-_HISTORY = "SELECT * FROM history WHERE workflow_id = ? ORDER BY number"
+_HISTORY = """
+SELECT * FROM history
+WHERE workflow = (SELECT number FROM workflows WHERE workflow_id = ?) ORDER BY number
+"""
 _INCIDENTS = "SELECT * FROM incidents WHERE workflow_id = ? ORDER BY number"
 
 
@@ -61,9 +64,11 @@ def dossiers_of(transaction: Transaction, workflows: Sequence[Workflow]) -> list
     ids = (write_json([workflow.workflow_id for workflow in workflows]),)
     evidence, newest = _evidence(select(transaction, _EVIDENCE, ids))
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
+    facts = {workflow.workflow_id: workflow.facts for workflow in workflows}
     for row in select(transaction, _ATTEMPTS, ids):
         pieces = tuple(evidence.get(row["attempt_key"], ()))
-        attempts[row["workflow_id"]].append(attempt_from(row, pieces))
+        attempt = attempt_from(row, facts[row["workflow_id"]], pieces)
+        attempts[row["workflow_id"]].append(attempt)
     releases: defaultdict[str, list[Release]] = defaultdict(list)
     for row in select(transaction, _RELEASES, ids):
         releases[row["workflow_id"]].append(release_from(row))

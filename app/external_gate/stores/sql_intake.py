@@ -61,7 +61,7 @@ RETURNING workflow_id
 
 _NAME_WORKFLOW = "UPDATE notifications SET workflow_id = ? WHERE number = ? AND workflow_id IS NULL"
 
-_KEPT = "SELECT notification_id, signed_at, received_at FROM notifications WHERE number = ?"
+_KEPT = "SELECT signed_at, received_at FROM notifications WHERE number = ?"
 
 DELIVERED_FOR = timedelta(hours=76)
 """How long Metronome may deliver one notification, each time with a new date (up to 72 hours by
@@ -87,7 +87,6 @@ class _Beginning:
 
     workflow: Workflow
     number: int
-    notification_id: str
     signed_at: datetime
     told_at: datetime
 
@@ -117,7 +116,6 @@ def _kept(
     return _Beginning(
         notification.workflow,
         number,
-        notification.notification_id,
         notification.signed_at,
         notification.received_at,
     )
@@ -136,9 +134,7 @@ def begin(
         raise BadInput(f"there is no notification {number}: list them first")
     transaction.execute(_NAME_WORKFLOW, (workflow.workflow_id, number))
     signed_at = from_milliseconds(kept["signed_at"])
-    wanted = _Beginning(
-        workflow, number, kept["notification_id"], signed_at, told_at=workflow.updated_at
-    )
+    wanted = _Beginning(workflow, number, signed_at, told_at=workflow.updated_at)
     (recorded,) = _begin(transaction, [wanted], subscriptions)
     if entry is not None:
         add_history(transaction, [(workflow.workflow_id, entry)])
@@ -158,7 +154,7 @@ def _begin(
         transaction, _BEGIN, [{**facts_values(w.facts), **workflow_values(w)} for w in fresh]
     )
     begun = [
-        (workflow, beginning(workflow, each.number, each.notification_id))
+        (workflow, beginning(workflow, each.number))
         for each, workflow, row in zip(wanted, fresh, rows, strict=True)
         if row is not None
     ]

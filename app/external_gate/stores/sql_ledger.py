@@ -11,8 +11,11 @@ from external_gate.stores.rows import Value
 from external_gate.stores.sql_transaction import Transaction, first_of_each
 
 _ADD_HISTORY = """
-INSERT INTO history (workflow_id, at, actor, event, reason, who, from_state, to_state, facts)
-VALUES (:workflow_id, :at, :actor, :event, :reason, :who, :from_state, :to_state, :facts)
+INSERT INTO history (workflow, at, actor, event, reason, who, from_state, to_state, facts)
+VALUES (
+    (SELECT number FROM workflows WHERE workflow_id = :workflow_id),
+    :at, :actor, :event, :reason, :who, :from_state, :to_state, :facts
+)
 """
 
 _ADD_INCIDENT = "INSERT INTO incidents (workflow_id, kind, at, detail) VALUES (?, ?, ?, ?)"

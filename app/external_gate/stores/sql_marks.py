@@ -27,8 +27,8 @@ RETURNING value
 """
 
 _TELL = f"""
-INSERT INTO history (workflow_id, at, actor, event, reason, who, from_state, to_state, facts)
-SELECT workflow_id, :at, :actor, :event, :reason, :who, :from_state, :to_state, :facts
+INSERT INTO history (workflow, at, actor, event, reason, who, from_state, to_state, facts)
+SELECT number, :at, :actor, :event, :reason, :who, :from_state, :to_state, :facts
 FROM workflows WHERE {UNFINISHED}
 """  # noqa: S608 - a constant of ours
 

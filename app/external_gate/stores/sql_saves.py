@@ -198,11 +198,15 @@ def _judge(transaction: Transaction, saves: Sequence[Save]) -> None:
 def _write_beside(transaction: Transaction, saves: Sequence[Save]) -> None:
     for save in saves:
         _see_that_all_are_its_own(save)
-    attempts = [attempt for save in saves for attempt in save.change.attempts]
+    attempts = [
+        (attempt, save.standing.dossier.workflow.facts)
+        for save in saves
+        for attempt in save.change.attempts
+    ]
     keep_attempts(transaction, attempts)
     _append(transaction, [(save, *each) for save in saves for each in save.of_new_attempts])
     # Later sends were matched before.
-    matched = match(transaction, [attempt for attempt in attempts if attempt.sends == 1])
+    matched = match(transaction, [attempt for attempt, _ in attempts if attempt.sends == 1])
     for save in saves:
         save.has_news = save.workflow_id in matched
     keep_releases(

@@ -24,7 +24,7 @@ this time per workflow, and a customer who has just paid waits no longer."""
 _NEVER_SENT = frozenset({State.RECEIVED, State.READY})
 
 
-def beginning(workflow: Workflow, number: int, notification_id: str) -> HistoryEntry:
+def beginning(workflow: Workflow, number: int) -> HistoryEntry:
     """Give the first line of a workflow's history."""
     return HistoryEntry(
         at=workflow.updated_at,
@@ -32,7 +32,7 @@ def beginning(workflow: Workflow, number: int, notification_id: str) -> HistoryE
         event=RECORDED,
         reason=workflow.held_reason.value if workflow.held_reason else "",
         to_state=workflow.state,
-        facts={"notification": str(number), "notification_id": notification_id},
+        facts={"notification": str(number)},
     )
 
 

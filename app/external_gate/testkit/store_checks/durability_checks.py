@@ -2,7 +2,7 @@
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.errors import LeaseLost
-from external_gate.domain.identifiers import CustomerId
+from external_gate.domain.identifiers import CustomerId, release_key
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind, Release
 from external_gate.domain.outcome import Unknown
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict
@@ -47,7 +47,7 @@ async def _written(store: Store) -> None:
         change(
             dossier,
             State.RELEASED,
-            releases=(Release(Verdict.PAID, 1, "key-1", later(1)),),
+            releases=(Release(Verdict.PAID, 1, release_key(W1, "paid", 1), later(1)),),
             incidents=(Incident(IncidentKind.REVERSED, NOW, "money went back"),),
             give_back=True,
         )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from external_gate.domain.errors import Broken, LeaseLost, Refused
+from external_gate.domain.identifiers import release_key
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind, Release
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Declined, Unknown
@@ -68,7 +69,7 @@ async def saved_dossier_is_read_back_equal(store: Store) -> None:
         void_seen_at=later(6),
         release_generation=2,
     )
-    release = Release(Verdict.PAID, 2, "r-workflow-1-paid-2", later(7))
+    release = Release(Verdict.PAID, 2, release_key(W1, "paid", 2), later(7))
 
     saved = await store.save(
         change(
@@ -241,10 +242,10 @@ async def decided_verdict_never_changes(store: Store) -> None:
 @SAVES.check()
 async def release_is_updated_by_generation_under_its_key(store: Store) -> None:
     dossier = await paid(store)
-    sent = Release(Verdict.PAID, 1, "key-1", later(1))
+    sent = Release(Verdict.PAID, 1, release_key(W1, "paid", 1), later(1))
     dossier = await store.save(change(dossier, releases=(sent,)))
     answered = replace(sent, sends=2, answered_at=later(2), answer="done")
-    following = Release(Verdict.PAID, 2, "key-2", later(3))
+    following = Release(Verdict.PAID, 2, release_key(W1, "paid", 2), later(3))
 
     dossier = await store.save(change(dossier, releases=(answered, following)))
 
@@ -266,7 +267,7 @@ async def failed_save_writes_nothing_but_evidence(store: Store) -> None:
                 State.HELD,
                 after=held_for_no_reason,
                 attempts=(attempt(closed=True),),
-                releases=(Release(Verdict.FAILED, 1, "key-1", NOW),),
+                releases=(Release(Verdict.FAILED, 1, release_key(W1, "failed", 1), NOW),),
                 incidents=(Incident(IncidentKind.CONTRADICTION, NOW, ""),),
                 evidence=((key_of(), SUCCESS),),
             )

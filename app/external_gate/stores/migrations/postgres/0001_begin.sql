@@ -28,7 +28,9 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
 AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'EG001', MESSAGE = TG_ARGV[0]; END $$;
 
 CREATE TABLE workflows (
-    workflow_id text COLLATE "C" NOT NULL PRIMARY KEY,
+    -- Ours alone: what is written often for a workflow names it by this, in a fifth of the bytes.
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    workflow_id text COLLATE "C" NOT NULL UNIQUE,
     workflow_type text COLLATE "C" NOT NULL,
     customer_id text COLLATE "C" NOT NULL,
     contract_id text COLLATE "C" NOT NULL,
@@ -84,11 +86,11 @@ WHERE state NOT IN ('released', 'cancelled', 'refunded');
 -- One payment per invoice: who else has this invoice.
 CREATE INDEX workflows_by_invoice ON workflows (invoice_id);
 
--- Listing, newest first, page by page.
-CREATE INDEX workflows_by_arrival ON workflows (received_at, workflow_id);
+-- Listing, newest first, page by page; the few of one millisecond are put in order when read.
+CREATE INDEX workflows_by_arrival ON workflows (received_at);
 
 -- Listing one customer's, newest first.
-CREATE INDEX workflows_by_customer ON workflows (customer_id, received_at, workflow_id);
+CREATE INDEX workflows_by_customer ON workflows (customer_id, received_at);
 
 CREATE TRIGGER ended_workflows_stay_ended BEFORE UPDATE OF state ON workflows FOR EACH ROW
 WHEN (OLD.state IN ('released', 'cancelled', 'refunded') AND NEW.state <> OLD.state)
@@ -111,7 +113,7 @@ CREATE TABLE notifications (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     notification_id text COLLATE "C" NOT NULL,
     type text COLLATE "C" NOT NULL,
-    digest text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
     body bytea NOT NULL,
     signed_at bigint NOT NULL,
     received_at bigint NOT NULL,
@@ -192,8 +194,9 @@ CREATE TABLE releases (
     workflow_id text COLLATE "C" NOT NULL REFERENCES workflows (workflow_id),
     verdict text COLLATE "C" NOT NULL CHECK (verdict IN ('paid', 'failed')),
     generation integer NOT NULL,
-    -- Two generations never share an idempotency key.
-    release_key text COLLATE "C" NOT NULL UNIQUE,
+    -- No two releases share an idempotency key: it is made of what makes the row unique.
+    release_key text COLLATE "C" NOT NULL
+        CHECK (release_key = 'r-' || workflow_id || '-' || verdict || '-' || generation),
     first_sent_at bigint NOT NULL,
     sends integer NOT NULL,
     answered_at bigint, -- null while every send of it is unanswered
@@ -203,7 +206,7 @@ CREATE TABLE releases (
 
 CREATE TABLE history (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    workflow_id text COLLATE "C" NOT NULL REFERENCES workflows (workflow_id),
+    workflow bigint NOT NULL REFERENCES workflows (number),
     at bigint NOT NULL,
     actor text COLLATE "C" NOT NULL,
     event text COLLATE "C" NOT NULL,
@@ -214,8 +217,8 @@ CREATE TABLE history (
     facts text COLLATE "C" NOT NULL
 );
 
--- A workflow's history in order.
-CREATE INDEX history_by_workflow ON history (workflow_id, number);
+-- A workflow's history; its few lines are put in order when they are read.
+CREATE INDEX history_by_workflow ON history (workflow);
 
 CREATE TRIGGER history_is_never_changed BEFORE UPDATE ON history
 FOR EACH ROW EXECUTE FUNCTION refuse('history is only ever appended');
