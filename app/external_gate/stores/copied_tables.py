@@ -28,7 +28,7 @@ class Table:
 
 
 TABLES = (
-    Table("workflows", ("number",), is_numbered=True),
+    Table("workflows", ("workflow_id",), is_numbered=True),
     Table("notifications", ("number",), is_numbered=True),
     Table("attempts", ("workflow_id", "number")),
     Table("evidence", ("number",), is_numbered=True),

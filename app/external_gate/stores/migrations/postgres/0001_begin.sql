@@ -80,7 +80,7 @@ WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_
 CREATE INDEX workflows_claimable ON workflows (claimable_at) WHERE claimable_at IS NOT NULL;
 
 -- Counting and listing what is unfinished, without touching history.
-CREATE INDEX workflows_unfinished ON workflows (state, received_at, workflow_id, held_reason)
+CREATE INDEX workflows_unfinished ON workflows (state, received_at, held_reason)
 WHERE state NOT IN ('released', 'cancelled', 'refunded');
 
 -- One payment per invoice: who else has this invoice.

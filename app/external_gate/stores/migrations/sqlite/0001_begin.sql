@@ -51,7 +51,7 @@ CREATE TABLE workflows (
 CREATE INDEX workflows_claimable ON workflows (claimable_at) WHERE claimable_at IS NOT NULL;
 
 -- Counting and listing what is unfinished, without touching history.
-CREATE INDEX workflows_unfinished ON workflows (state, received_at, workflow_id, held_reason)
+CREATE INDEX workflows_unfinished ON workflows (state, received_at, held_reason)
 WHERE state NOT IN ('released', 'cancelled', 'refunded');
 
 -- One payment per invoice: who else has this invoice.
