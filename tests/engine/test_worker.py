@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from external_gate.domain.errors import Unavailable
 from external_gate.domain.workflow import State
 from external_gate.engine.worker import Worker
@@ -130,9 +132,11 @@ async def test_an_answer_survives_a_short_outage_of_the_database(world: World) -
     assert [name for name, _ in world.gateway.calls] == ["charge"]
 
 
+@pytest.mark.parametrize("beside_microseconds", [0, 999])
 async def test_a_save_that_was_committed_although_it_failed_is_not_made_twice(
-    world: World,
+    world: World, beside_microseconds: int
 ) -> None:
+    world.clock.advance(microseconds=beside_microseconds)  # stores keep milliseconds
     await world.receive()
     save, failures = world.store.save, [Unavailable("the answer of the commit was lost")]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import Unavailable
 from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.ledger import IncidentKind
@@ -74,8 +75,13 @@ async def _conclude_once(
 
 def _are_on_record(case: Case, attempt: Attempt, pieces: Sequence[Evidence]) -> bool:
     known = next((a for a in case.dossier.attempts if a.number == attempt.number), attempt)
-    told = {(piece.source, piece.send, piece.asked_at) for piece in known.evidence}
-    return bool(pieces) and all((p.source, p.send, p.asked_at) in told for p in pieces)
+    told = set(map(_named, known.evidence))
+    return bool(pieces) and all(_named(piece) in told for piece in pieces)
+
+
+def _named(piece: Evidence) -> tuple[Source, int, int]:
+    # To the millisecond, as stores keep it: a clock tells more.
+    return piece.source, piece.send, to_milliseconds(piece.asked_at)
 
 
 async def read_and_decide(case: Case) -> None:
