@@ -1,6 +1,7 @@
 """The quick copy must be the very one that the standard library makes."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from external_gate.testkit.store_checks.store_samples import SUCCESS, attempt, r
 
 def test_copy_has_every_field_of_the_original() -> None:
     workflow = replace(received(), tries=7, approvals=frozenset({"ada"}), amount=Money(1, "EUR"))
-    told = {"state": State.HELD, "held_reason": HeldReason.OPERATOR}
+    told: dict[str, Any] = {"state": State.HELD, "held_reason": HeldReason.OPERATOR}
 
     assert changed(workflow, **told) == replace(workflow, **told)
     assert changed(SUCCESS, number=4) == replace(SUCCESS, number=4)

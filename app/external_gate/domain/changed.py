@@ -15,10 +15,11 @@ def changed(record: Record, **changes: Any) -> Record:  # Any: each field has it
     For frozen, slotted dataclasses of two fields or more that take every field and add no checks
     of their own. Raises `TypeError` for a field that there is not, as `replace` does.
     """
-    setters, values = _ways(type(record))
+    kind: type = type(record)
+    setters, values = _ways(kind)
     if not changes.keys() <= setters.keys():
-        raise TypeError(f"{type(record).__name__} has no field {set(changes) - set(setters)}")
-    copy = object.__new__(type(record))
+        raise TypeError(f"{kind.__name__} has no field {set(changes) - set(setters)}")
+    copy: Record = object.__new__(type(record))
     for set_field, value in zip(setters.values(), values(record), strict=True):
         set_field(copy, value)
     for name, value in changes.items():
