@@ -78,7 +78,8 @@ def _is_true(known: Dossier, row: Row, *, newest: int) -> bool:
     workflow = known.workflow
     wanted = workflow.hold_wanted.value if workflow.hold_wanted else None
     return (
-        workflow.fence == row["fence"]
+        workflow.workflow_id == row["workflow_id"]
+        and workflow.fence == row["fence"]
         and workflow.state == row["state"]
         and to_milliseconds(workflow.updated_at) == row["updated_at"]
         and (wanted, workflow.hold_wanted_detail) == (row["hold_wanted"], row["hold_wanted_detail"])
