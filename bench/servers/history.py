@@ -57,7 +57,8 @@ class _Copying:
             "SELECT workflow_id FROM workflows WHERE state = 'released' LIMIT 1"
         ).fetchone()
         rows = {table: self._rows(table) for table in TABLES}
-        texts = [_text(value) for table in rows.values() for row in table for value in row[1]]
+        values = [value for table in rows.values() for row in table for value in row[1]]
+        texts = [_text(value) for value in values if _is_text(value)]
         uuids = dict.fromkeys(found for text in texts for found in _UUID.findall(text))
         keys = [dict(zip(*row, strict=True))["attempt_key"] for row in rows["attempts"]]
         shared = dict(zip(*rows["workflows"][0], strict=True))
@@ -114,6 +115,9 @@ class _Copying:
         if isinstance(value, int):
             back = f" - ({self._count} - i) * {SECOND_MS}" if value > A_TIME_MS else ""
             return f"{value}{back}"
+        if not _is_text(value):  # a digest
+            told = bytes(value).hex()  # type: ignore[call-overload]  # bytes, or a view of them
+            return f"x'{told}'" if self._on_file else f"decode('{told}', 'hex')"
         text = "'" + _text(value).replace("'", "''") + "'"
         text = text.replace("{", "{{").replace("}", "}}")
         for which, known in enumerate(self._ids):
@@ -138,6 +142,14 @@ class _Copying:
         if self._on_file:
             return f"printf('%0{digits}x', {number})"
         return f"lpad(to_hex(({number})::bigint), {digits}, '0')"
+
+
+def _is_text(value: object) -> bool:
+    try:
+        _text(value)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(value: object) -> str:
