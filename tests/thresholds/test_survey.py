@@ -46,7 +46,8 @@ def notification(told: Json, **more: Any) -> NewNotification:
     body = json.dumps(told).encode()
     return NewNotification(
         notification_id=told["workflow_id"], type="payment_gate.external_initiate",
-        digest=told["workflow_id"], body=body, signed_at=NOW, received_at=NOW, concerns_us=True,
+        digest=told["workflow_id"].encode().hex(), body=body,
+        signed_at=NOW, received_at=NOW, concerns_us=True,
         **more,
     )  # fmt: skip
 
