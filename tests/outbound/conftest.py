@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +17,9 @@ import pytest
 
 from external_gate.domain.clock import HighWater
 from external_gate.outbound.calls import Call, Timeouts
+from external_gate.outbound.direct_caller import DirectCaller
 from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.tls import tls_context
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -181,15 +184,32 @@ def seconds(connect: float = 1, rest: float = 1, pool: float = 1, total: float =
     )
 
 
-def impatient_caller(certificate: Path) -> HttpxCaller:
+AnyCaller = DirectCaller | HttpxCaller
+Kind = type[DirectCaller] | type[HttpxCaller]
+MakeCaller = Callable[..., AnyCaller]
+
+
+def impatient_caller(kind: Kind, certificate: Path) -> AnyCaller:
     """Make a caller where a fixture cannot: in a test that runs with many examples."""
-    return HttpxCaller(
+    return kind(
         HandClock(),
         high_water=HighWater(),
         timeouts=seconds(),
         max_connections=4,
-        verify=certificate,
+        tls=_trusting(certificate),
     )
+
+
+@cache
+def _trusting(certificate: Path) -> ssl.SSLContext:
+    return tls_context(only_authority=certificate)
+
+
+@pytest.fixture(params=[DirectCaller, HttpxCaller], ids=["direct", "httpx"], scope="session")
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Which caller a test is run with: each promise is kept by both."""
+    found: Kind = request.param
+    return found
 
 
 @pytest.fixture
@@ -220,16 +240,23 @@ def server_tls(certificate: Path) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def make_caller(certificate: Path, clock: HandClock) -> Callable[..., HttpxCaller]:
+def make_caller(certificate: Path, clock: HandClock, kind: Kind) -> MakeCaller:
     """Make a caller that trusts the certificate of these tests and loses patience soon."""
 
-    def make(**changes: Any) -> HttpxCaller:  # Any: whatever the caller itself takes
+    def make(**changes: Any) -> AnyCaller:  # Any: whatever the caller itself takes
         settings = {
             "high_water": HighWater(),
             "timeouts": seconds(),
             "max_connections": 4,
-            "verify": certificate,
+            "tls": _trusting(certificate),
         }
-        return HttpxCaller(clock, **{**settings, **changes})
+        return kind(clock, **{**settings, **changes})
 
     return make
+
+
+def use_proxy(monkeypatch: pytest.MonkeyPatch, proxy: Peer) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")

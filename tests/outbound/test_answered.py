@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from external_gate.outbound.calls import Answered, Call, NeverSent
-from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.outbound.legal_call import HEADER_NAME, HEADER_VALUE, OURS
-from tests.outbound.conftest import MARK, OK, Connection, Peer, Script, impatient_caller, post
-
-MakeCaller = Callable[..., HttpxCaller]
+from tests.outbound.conftest import (
+    MARK,
+    OK,
+    Connection,
+    Kind,
+    MakeCaller,
+    Peer,
+    Script,
+    impatient_caller,
+    post,
+)
 
 
 def answering(response: bytes = OK) -> Script:
@@ -269,8 +275,10 @@ LEGAL_NAMES = st.from_regex(HEADER_NAME, fullmatch=True).filter(
 # Each example opens a server of its own.
 @settings(max_examples=50)
 @given(name=LEGAL_NAMES, value=st.from_regex(HEADER_VALUE, fullmatch=True))
-async def test_every_legal_header_arrives(certificate: Path, name: str, value: str) -> None:
-    async with Peer(answering()) as peer, impatient_caller(certificate) as caller:
+async def test_every_legal_header_arrives(
+    kind: Kind, certificate: Path, name: str, value: str
+) -> None:
+    async with Peer(answering()) as peer, impatient_caller(kind, certificate) as caller:
         end = await caller.call(Call("GET", peer.url, {name: value}))
         await peer.settled()
 

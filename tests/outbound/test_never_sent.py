@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import ssl
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +12,14 @@ from hypothesis import strategies as st
 
 from external_gate.domain.clock import HighWater
 from external_gate.outbound.calls import Answered, Call, NeverSent
-from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.tls import tls_context
 from tests.outbound.conftest import (
     MARK,
     START,
     Connection,
     HandClock,
+    Kind,
+    MakeCaller,
     Peer,
     closed_port,
     deaf_port,
@@ -26,8 +27,6 @@ from tests.outbound.conftest import (
     post,
     seconds,
 )
-
-MakeCaller = Callable[..., HttpxCaller]
 
 
 async def answer(connection: Connection) -> None:
@@ -98,7 +97,7 @@ async def test_reset_in_the_tls_handshake(make_caller: MakeCaller) -> None:
 async def test_certificate_that_nobody_vouches_for(
     make_caller: MakeCaller, server_tls: ssl.SSLContext
 ) -> None:
-    async with Peer(answer, server_tls) as peer, make_caller(verify=True) as caller:
+    async with Peer(answer, server_tls) as peer, make_caller(tls=tls_context()) as caller:
         end = await caller.call(post(peer.url))
 
     assert isinstance(end, NeverSent)
@@ -279,10 +278,10 @@ async def test_request_that_cannot_be_built(
 
 @given(method=st.text(), url=st.text(), name=st.text(), value=st.text())
 async def test_nothing_in_a_call_raises(
-    certificate: Path, method: str, url: str, name: str, value: str
+    kind: Kind, certificate: Path, *, method: str, url: str, name: str, value: str
 ) -> None:
     # The deadline has passed, so that a call that happens to be fine goes nowhere either.
-    async with impatient_caller(certificate) as caller:
+    async with impatient_caller(kind, certificate) as caller:
         end = await caller.call(Call(method, f"http://{url}", {name: value}, not_after=START))
     assert isinstance(end, NeverSent)
 

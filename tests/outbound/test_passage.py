@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from external_gate.outbound.calls import NeverSent, SentUnanswered
-from external_gate.outbound.passage import FIRST_BYTES, DeadlinePassed, Passage
+from external_gate.outbound.departure import DeadlinePassed
+from external_gate.outbound.passage import FIRST_BYTES, Passage
 from tests.outbound.conftest import START, HandClock
 
 CONNECTING = ["connection.connect_tcp.started", "connection.connect_tcp.failed"]

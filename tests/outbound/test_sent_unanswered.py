@@ -10,19 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from external_gate.outbound.calls import Answered, SentUnanswered
-from external_gate.outbound.httpx_caller import HttpxCaller
 from tests.outbound.conftest import (
     MARK,
     OK,
     Connection,
+    Kind,
+    MakeCaller,
     Peer,
     impatient_caller,
     pass_on,
     post,
     seconds,
 )
-
-MakeCaller = Callable[..., HttpxCaller]
 
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -145,12 +144,14 @@ PIECES = [
 # Each example opens a server of its own.
 @settings(max_examples=50)
 @given(pieces=st.lists(st.sampled_from(PIECES) | st.binary(max_size=20), max_size=12))
-async def test_whatever_a_peer_says_raises_nothing(certificate: Path, pieces: list[bytes]) -> None:
+async def test_whatever_a_peer_says_raises_nothing(
+    kind: Kind, certificate: Path, pieces: list[bytes]
+) -> None:
     async def say(connection: Connection) -> None:
         await connection.answer(b"".join(pieces))
         connection.hang_up()
 
-    async with Peer(say) as peer, impatient_caller(certificate) as caller:
+    async with Peer(say) as peer, impatient_caller(kind, certificate) as caller:
         end = await caller.call(post(peer.url))
         await peer.settled()
 

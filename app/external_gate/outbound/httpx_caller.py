@@ -1,4 +1,4 @@
-"""The one module that imports httpx: it sends a call once and says truthfully how it ended.
+"""A caller over httpx, which knows proxies: it sends a call once and says truthfully how it ended.
 
 Every call has a connection of its own. A kept one can be closed by the peer under our request,
 which ends unknown for nothing, and httpcore takes what a peer sent unasked for the answer to the
@@ -7,42 +7,27 @@ next call. Nor is it slower than one shared client: scanning its pool costs more
 """
 
 import asyncio
-import contextlib
-import importlib.metadata
 import logging
-import socket
 import ssl
-import struct
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import httpx
 
 from external_gate.domain.clock import Clock, HighWater
-from external_gate.domain.errors import Broken, Unavailable
 from external_gate.outbound.answer_date import observe_date
+from external_gate.outbound.answer_reader import ONE_MEBIBYTE, AnswerTooLarge
 from external_gate.outbound.calls import Answered, Call, CallEnd, Timeouts
-from external_gate.outbound.legal_call import IllegalCall, check_call
-from external_gate.outbound.passage import DeadlinePassed, Passage
+from external_gate.outbound.closing import RESET_ON_CLOSE, close_ordinarily
+from external_gate.outbound.departure import DeadlinePassed
+from external_gate.outbound.legal_call import IllegalCall, check_call, check_url
+from external_gate.outbound.passage import Passage
 from external_gate.outbound.places import NoFreePlace, Places
 from external_gate.outbound.system_error import system_error
+from external_gate.outbound.tls import own_user_agent, tls_context
 
-ONE_MEBIBYTE = 1024 * 1024
-LARGEST_PORT = 65535
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=0)
-
-# (on, seconds). Giving up resets the connection: otherwise the kernel goes on delivering what it
-# has buffered for minutes, and a charge could arrive after a lookup had found nothing. It holds
-# for a killed process too. Once the head of an answer is here, closing is the ordinary kind.
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-ORDINARY_CLOSE = struct.pack("ii", 0, 0)
-
-
-class AnswerTooLarge(Unavailable):
-    """The body passed the limit; the rest was not read."""
-
 
 # Every way in which a call can end without an answer. OSError covers the operating system, TLS and
 # our own TimeoutError; ValueError a host name that cannot be looked up; InvalidURL a redirect to
@@ -63,12 +48,10 @@ NO_ANSWER = (
 class HttpxCaller:
     """A `Caller` over httpx; its promises are written there.
 
-    `verify` is True for the public authorities, or the file of another authority. `trust_env`
-    takes proxies and authorities from the environment. Send deadlines are judged by the latest
+    `tls` says whose certificates are believed, the public authorities' by default. `trust_env`
+    takes proxies from the environment. Send deadlines are judged by the latest
     plausible time, `high_water`; with `believes_dates` it learns the `Date` of every answer. At
     most `max_connections` calls run at once, the others wait. For one event loop.
-
-    Raises `Broken` when the file named by `verify` cannot be used.
     """
 
     def __init__(
@@ -80,7 +63,7 @@ class HttpxCaller:
         timeouts: Timeouts,
         max_connections: int,
         trust_env: bool = False,
-        verify: Literal[True] | str | Path = True,
+        tls: ssl.SSLContext | None = None,
         user_agent: str | None = None,
         largest_body_bytes: int = ONE_MEBIBYTE,
     ) -> None:
@@ -91,8 +74,8 @@ class HttpxCaller:
         self._timeouts = timeouts
         self._places = Places(max_connections)
         self._trust_env = trust_env
-        self._tls = _tls_context(verify, trust_env=trust_env)
-        self._user_agent = user_agent or _user_agent()
+        self._tls = tls or tls_context(trust_env=trust_env)
+        self._user_agent = user_agent or own_user_agent()
         self._largest_body_bytes = largest_body_bytes
 
     async def __aenter__(self) -> Self:
@@ -132,7 +115,7 @@ class HttpxCaller:
             "timeout": _phase_seconds(timeouts),
             "trace": passage.trace,
         }
-        url = _url(call.url)
+        url = check_url(call.url)
         if call.connect_to is not None:
             headers["Host"] = url.netloc.decode("ascii")
             extensions["sni_hostname"] = url.raw_host.decode("ascii")  # TLS proves the name by it
@@ -153,14 +136,14 @@ class HttpxCaller:
             verify=self._tls,
             trust_env=False,
             limits=ONE_CONNECTION,
-            socket_options=[(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)],
+            socket_options=[RESET_ON_CLOSE],
         )
         return httpx.AsyncClient(transport=transport, trust_env=False)
 
     async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Answered:
         response = await client.send(request, stream=True, auth=None, follow_redirects=False)
         try:
-            _close_ordinarily(response)
+            close_ordinarily(response.extensions["network_stream"].get_extra_info("socket"))
             if self._believes_dates:
                 date = response.headers.get("date")
                 observe_date(date, self._high_water, now=self._clock.now())
@@ -175,7 +158,7 @@ class HttpxCaller:
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self._largest_body_bytes:
-                raise AnswerTooLarge(f"answer larger than {self._largest_body_bytes} bytes")
+                raise AnswerTooLarge(self._largest_body_bytes)
         return bytes(body)
 
 
@@ -188,18 +171,6 @@ def silence_client_logs() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _url(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise IllegalCall("the address is not a URL") from error
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise IllegalCall("the address is not an http or https URL with a host")
-    if url.port is not None and url.port > LARGEST_PORT:
-        raise IllegalCall(f"the address has a port above {LARGEST_PORT}")
-    return url
-
-
 def _phase_seconds(timeouts: Timeouts) -> dict[str, float]:
     return {
         "connect": timeouts.connect.total_seconds(),
@@ -207,12 +178,6 @@ def _phase_seconds(timeouts: Timeouts) -> dict[str, float]:
         "write": timeouts.write.total_seconds(),
         "pool": timeouts.pool.total_seconds(),
     }
-
-
-def _close_ordinarily(response: httpx.Response) -> None:
-    connection = response.extensions["network_stream"].get_extra_info("socket")
-    with contextlib.suppress(OSError):  # the peer's reset may have closed it already
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ORDINARY_CLOSE)
 
 
 def _cause(error: Exception) -> str:
@@ -234,16 +199,3 @@ def _cause(error: Exception) -> str:
             return "the answer was missing, cut off or not HTTP"
         case _:
             return f"the connection failed: {type(error).__name__}"
-
-
-def _tls_context(verify: Literal[True] | str | Path, *, trust_env: bool) -> ssl.SSLContext:
-    try:
-        if verify is True:
-            return httpx.create_ssl_context(trust_env=trust_env)
-        return ssl.create_default_context(cafile=str(verify))
-    except OSError as error:
-        raise Broken(f"the authorities in {verify} cannot be used: {error}") from error
-
-
-def _user_agent() -> str:
-    return f"external-gate/{importlib.metadata.version('external-gate')}"

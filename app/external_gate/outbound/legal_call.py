@@ -6,6 +6,8 @@ has reported that sending began.
 
 import re
 
+import httpx
+
 from external_gate.domain.errors import BadInput
 from external_gate.outbound.calls import Call
 
@@ -20,6 +22,9 @@ HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?|")
 
 
+LARGEST_PORT = 65535
+
+
 class IllegalCall(BadInput):
     """The request cannot be built; the sentence repeats nothing of it but a header's name."""
 
@@ -30,6 +35,21 @@ def check_call(call: Call) -> None:
         raise IllegalCall(f"the method is not one of {', '.join(sorted(METHODS))}")
     for name, value in call.headers.items():
         _check_header(name, value)
+
+
+def check_url(text: str) -> httpx.URL:
+    """Take an address apart; raises `IllegalCall` when nothing can be sent there."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise IllegalCall("the address is not a URL") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise IllegalCall("the address is not an http or https URL with a host")
+    if url.port is not None and url.port > LARGEST_PORT:
+        raise IllegalCall(f"the address has a port above {LARGEST_PORT}")
+    if url.userinfo:
+        raise IllegalCall("the address holds a user name or a password: send it in a header")
+    return url
 
 
 def _check_header(name: str, value: str) -> None:

@@ -7,8 +7,8 @@ exception's class alone does not tell on which side of the first byte it was rai
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from external_gate.domain.errors import Refused
 from external_gate.outbound.calls import NeverSent, SentUnanswered
+from external_gate.outbound.departure import DeadlinePassed
 
 # httpcore 1.0: reported directly before the first bytes of a request are written.
 FIRST_BYTES = "http11.send_request_headers.started"
@@ -16,10 +16,6 @@ FIRST_BYTES = "http11.send_request_headers.started"
 WAY_EVENTS = ("connection.", "proxy.", "socks.")
 # A proxy answered our CONNECT, and the tunnel to the real peer is about to be wrapped in TLS.
 TUNNEL_READY = "proxy.start_tls.started"
-
-
-class DeadlinePassed(Refused):
-    """Raised into httpcore from the last point at which the request can still be kept back."""
 
 
 class Passage:
