@@ -36,7 +36,7 @@ from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
 from external_gate.outbound.calls import Caller, Timeouts
-from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.transport import CallerMaker, OwnCaller, WayOut
 from external_gate.payers.payer_source import PayerSurroundings
 from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import Settings
@@ -80,7 +80,7 @@ class Service:
     courier: Courier
     metrics: Metrics
     observer: LoggingObserver
-    callers: tuple[HttpxCaller, ...]
+    callers: tuple[OwnCaller, ...]
     clock: Clock
 
     def worker(self) -> Worker:
@@ -136,20 +136,21 @@ def make_service(
     observer = LoggingObserver(metrics)
     random = random or SystemRandom()
     store.keep_notices(subscriptions(settings))
-    metronome_caller = HttpxCaller(
+    callers = make_callers(settings)
+    metronome_caller = callers.make(
         clock,
         high_water=high_water,
         believes_dates=False,  # Metronome's clock says nothing about gateways' windows
         timeouts=_metronome_timeouts(settings),
         max_connections=settings.worker.concurrency,
     )
-    gateway_caller = HttpxCaller(
+    gateway_caller = callers.make(
         clock,
         high_water=high_water,
         timeouts=Timeouts.within(timedelta(seconds=20)),
         max_connections=settings.worker.concurrency,
     )
-    notice_caller = HttpxCaller(
+    notice_caller = callers.make(
         clock,
         high_water=None,  # nothing of theirs has a send deadline
         believes_dates=False,
@@ -217,7 +218,7 @@ async def open_thresholds(
     Opens no connection before it is asked something.
     """
     clock = clock or SystemClock()
-    async with HttpxCaller(
+    async with make_callers(settings).make(
         clock,
         high_water=HighWater(elapsed=elapsed_seconds),
         believes_dates=False,
@@ -230,6 +231,19 @@ async def open_thresholds(
             token=settings.metronome.api_token.get_secret_value(),
         )
         yield Thresholds(contracting, clock, settings.metronome.units, patience)
+
+
+def make_callers(settings: Settings) -> CallerMaker:
+    """Give what makes callers. Raises `Broken` for a file that cannot be used."""
+    knobs = settings.outbound
+    return CallerMaker(
+        WayOut(
+            transport=knobs.transport,
+            trust_env=knobs.trust_env,
+            authorities=knobs.authorities,
+            certificate=knobs.certificate,
+        )
+    )
 
 
 def make_gateways(settings: Settings, caller: Caller, clock: Clock) -> Mapping[str, Gateway]:

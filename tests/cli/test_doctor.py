@@ -72,7 +72,7 @@ def test_everything_in_order(metronome: Home) -> None:
     assert json.loads(result.stdout)["ok"] is True
     assert seen == dict.fromkeys(
         ("settings", "held", "incidents", "metronome", "clock", "gateway main", "payers", "guards",
-         *of_the_database[metronome.place.name]),
+         "outbound", *of_the_database[metronome.place.name]),
         "ok",
     )  # fmt: skip
     store = {"sqlite": "wal, synchronous=FULL", "postgres": "is up to date and can be written"}
@@ -145,6 +145,29 @@ def test_unusable_gateway_ends_with_2_and_the_rest_is_looked_at(
     assert level == "fail"
     assert named in sentence
     assert levels(result)["metronome"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", "calls are made directly, over sockets of our own"),
+        ("trust_env = true", "calls are made by httpx"),
+        ('transport = "httpx"', "calls are made by httpx"),
+    ],
+)
+def test_way_out_is_told(metronome: Home, line: str, told: str) -> None:
+    metronome.configure(more=f"[outbound]\n{line}")
+
+    assert found(metronome.run("doctor", "--json"))["outbound"] == [("ok", told)]
+
+
+def test_certificate_that_is_not_there_ends_with_2(metronome: Home) -> None:
+    metronome.configure(more='[outbound]\ncertificate = "/there/is/none.pem"')
+
+    result = metronome.run("doctor", "--json")
+
+    assert result.exit_code == 2
+    assert "/there/is/none.pem" in found(result)["outbound"][0][1]
 
 
 def test_unknown_payer_source_ends_with_2(metronome: Home) -> None:

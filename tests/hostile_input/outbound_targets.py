@@ -11,8 +11,9 @@ from functools import cache, partial
 from external_gate.domain.clock import HighWater
 from external_gate.observe.redaction import DEEPEST, Redactor
 from external_gate.outbound.answer_date import BELIEVED_AHEAD, observe_date
+from external_gate.outbound.answer_reader import ONE_MEBIBYTE
 from external_gate.outbound.calls import Answered, Call, CallEnd, SentUnanswered, Timeouts
-from external_gate.outbound.httpx_caller import ONE_MEBIBYTE, HttpxCaller
+from external_gate.outbound.transport import CallerMaker, Transport, WayOut
 from tests.hostile_input.canary import CANARY, is_line, tells_canary
 from tests.hostile_input.gateway_targets import REQUEST, http_gateway, judge_outcome
 from tests.hostile_input.planned_caller import NOW, PlannedCaller, StandingClock, at_once
@@ -42,14 +43,14 @@ class _Wire:
 
 
 @contextmanager
-def judging_raw_answers() -> Iterator[Judge]:
+def judging_raw_answers(transport: Transport) -> Iterator[Judge]:
     """Whatever comes over the socket ends the call, and nothing of it is unpacked or believed."""
     wire = _Wire()
     with asyncio.Runner() as runner:
         server = runner.run(_listening(wire))
         port = server.sockets[0].getsockname()[1]
         mark = HighWater()
-        caller = HttpxCaller(
+        caller = CallerMaker(WayOut(transport=transport)).make(
             StandingClock(),
             high_water=mark,
             timeouts=Timeouts.within(timedelta(seconds=5)),
@@ -156,21 +157,13 @@ def _repeated(text: bytes, size: int) -> bytes:
     return text * (size // len(text))
 
 
-OUTBOUND_TARGETS = (
-    Target(
-        "answer_date",
-        without_stage(judge_answer_date),
-        _DATES,
-        growing={
-            "digits": lambda size: b"1 Jan " + b"1" * size + b" 00:00:00 GMT",
-            "words": lambda size: b"1 " * (size // 2),
-            "commas": lambda size: b"," * size,
-        },
-        longest=128,
-    ),
-    Target(
-        "raw_answer",
-        judging_raw_answers,
+_TRANSPORTS: dict[str, Transport] = {"raw_answer": "direct", "raw_answer_httpx": "httpx"}
+
+
+def _raw_answers(name: str, transport: Transport) -> Target:
+    return Target(
+        name,
+        partial(judging_raw_answers, transport),
         [
             _raw(CHARGE_ANSWERS[0], "Date: Sun, 22 Nov 2026 12:00:00 GMT"),
             _raw(gzip.compress(b"0" * 1_000_000), "Content-Encoding: gzip"),
@@ -190,7 +183,22 @@ OUTBOUND_TARGETS = (
             "bomb": lambda size: _raw(_bomb(size), "Content-Encoding: gzip"),
             "interim answers": lambda size: b"HTTP/1.1 100 Continue\r\n\r\n" * (size // 25),
         },
+    )
+
+
+OUTBOUND_TARGETS = (
+    Target(
+        "answer_date",
+        without_stage(judge_answer_date),
+        _DATES,
+        growing={
+            "digits": lambda size: b"1 Jan " + b"1" * size + b" 00:00:00 GMT",
+            "words": lambda size: b"1 " * (size // 2),
+            "commas": lambda size: b"," * size,
+        },
+        longest=128,
     ),
+    *(_raw_answers(name, transport) for name, transport in _TRANSPORTS.items()),
     Target(
         "log_line",
         without_stage(judge_log),

@@ -85,6 +85,15 @@ def test_named_gateways_must_be_there(faults_with: Faults, key: str) -> None:
     assert "did you mean main?" in fault
 
 
+def test_proxies_need_a_transport_that_knows_them(faults_with: Faults, load_with: Load) -> None:
+    proxies = {"EXTERNAL_GATE_OUTBOUND__TRUST_ENV": "true"}
+
+    assert set(faults_with(**proxies, EXTERNAL_GATE_OUTBOUND__TRANSPORT="direct")) == {
+        "outbound.transport"
+    }
+    assert load_with(**proxies).settings.outbound.transport == "auto"
+
+
 def test_payers_over_http_need_an_address(faults_with: Faults, load_with: Load) -> None:
     over_http = {"EXTERNAL_GATE_PAYERS__SOURCE": "http"}
 

@@ -68,6 +68,7 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
         "notices.url": "http://127.0.0.1:1",
         "routing.default": "main",
         "server.http_parser": "h11",
+        "outbound.transport": "httpx",
         "log.level": "debug",
         "log.format": "console",
         "guards.currencies": '["USD"]',

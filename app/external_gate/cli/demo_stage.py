@@ -19,7 +19,7 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.gateways.sandbox import charges_by_workflow
 from external_gate.outbound.calls import Answered, Call, Timeouts
-from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.transport import CallerMaker
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Dossier
 
@@ -64,7 +64,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._emulator_port, self._service_port = _free_ports(2)
-        self._caller = HttpxCaller(
+        self._caller = CallerMaker().make(
             SystemClock(),
             high_water=None,
             timeouts=Timeouts.within(timedelta(seconds=10)),

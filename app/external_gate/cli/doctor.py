@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import assert_never
 
 import click
 
-from external_gate.assembly import SystemClock
+from external_gate.assembly import SystemClock, make_callers
 from external_gate.cli.checks_inside import (
     gateway_checks,
     guard_checks,
@@ -22,6 +23,7 @@ from external_gate.cli.checkup import (
     Level,
     check_view,
     exit_code,
+    failed_by,
     failed_by_fault,
     fine,
     warning,
@@ -29,8 +31,11 @@ from external_gate.cli.checkup import (
 from external_gate.cli.config import config_option
 from external_gate.cli.opening import configure_quiet_logs
 from external_gate.cli.showing import as_json, painted, safe
+from external_gate.domain.errors import Broken
 from external_gate.outbound.calls import Timeouts
+from external_gate.outbound.direct_caller import DirectCaller
 from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.transport import OwnCaller
 from external_gate.settings import Loaded, SettingsFaulty, load
 
 _COLORS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
@@ -73,9 +78,14 @@ def _examine(config_path: Path | None) -> list[Check]:
 async def _look(loaded: Loaded) -> list[Check]:
     settings, clock = loaded.settings, SystemClock()
     patience = Timeouts.within(timedelta(seconds=settings.metronome.total_timeout_seconds))
-    async with HttpxCaller(clock, high_water=None, timeouts=patience, max_connections=1) as caller:
+    try:
+        callers = make_callers(settings)
+    except Broken as error:  # nobody can be asked
+        return [*_settings_checks(loaded), failed_by("outbound", error)]
+    async with callers.make(clock, high_water=None, timeouts=patience, max_connections=1) as caller:
         return [
             *_settings_checks(loaded),
+            _outbound_check(caller),
             *await store_checks(settings),
             *await metronome_checks(settings.metronome, caller, clock),
             *gateway_checks(settings.gateways, caller, clock),
@@ -92,6 +102,16 @@ def _settings_checks(loaded: Loaded) -> Iterable[Check]:
             f"ignored, because a name of ours has __ in it: {', '.join(loaded.ignored_names)}",
             cure="nothing, unless one was meant for us: external-gate config show lists the names",
         )
+
+
+def _outbound_check(caller: OwnCaller) -> Check:
+    match caller:
+        case DirectCaller():
+            return fine("outbound", "calls are made directly, over sockets of our own")
+        case HttpxCaller():
+            return fine("outbound", "calls are made by httpx")
+        case _:
+            assert_never(caller)
 
 
 def _print(checks: Iterable[Check]) -> None:

@@ -14,7 +14,7 @@ from external_gate.domain.errors import BadInput, Unavailable
 from external_gate.engine.workflow_view import View
 from external_gate.intake.envelope import read
 from external_gate.outbound.calls import Answered, Call, Timeouts
-from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.transport import CallerMaker
 from external_gate.settings import load
 
 PATIENCE = timedelta(seconds=30)
@@ -70,7 +70,7 @@ async def deliver(
     """
     clock = SystemClock()
     answers: list[View] = []
-    async with HttpxCaller(
+    async with CallerMaker().make(
         clock, high_water=None, timeouts=Timeouts.within(PATIENCE), max_connections=1
     ) as caller:
         for body in bodies:

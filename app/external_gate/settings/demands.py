@@ -90,6 +90,15 @@ def _store(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _outbound(settings: Settings) -> Iterator[Fault]:
+    if settings.outbound.transport == "direct" and settings.outbound.trust_env:
+        yield Fault(
+            "outbound.transport",
+            'is "direct" although trust_env is true',
+            'say "auto" or "httpx" for proxies, or set trust_env = false',
+        )
+
+
 def _payers(settings: Settings) -> Iterator[Fault]:
     if settings.payers.source == "http" and not settings.payers.url:
         yield Fault("payers.url", 'is empty although source is "http"', "give the address to ask")
@@ -152,6 +161,7 @@ _DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
     _gateways,
     _gateway_names,
     _store,
+    _outbound,
     _payers,
     _notices,
     _operators,

@@ -51,6 +51,7 @@ class Section(BaseModel):
 
 
 HttpParser = Literal["auto", "httptools", "h11"]
+OutboundTransport = Literal["auto", "direct", "httpx"]
 
 
 class ServerSettings(Section):
@@ -132,6 +133,22 @@ class WorkerSettings(Section):
     """How long calls in flight may take to end after SIGTERM."""
     poll_seconds: Seconds = 1.0
     """How often an idle worker looks for work."""
+
+
+class OutboundSettings(Section):
+    """How Metronome, gateways and your application are called."""
+
+    transport: OutboundTransport = "auto"
+    """What speaks HTTP: "direct" is the fastest, and connects to everybody by itself; "httpx" is
+    the well-known library; "auto" is "direct", and "httpx" with trust_env."""
+    trust_env: Truth = False
+    """Take proxies from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), and authorities
+    (SSL_CERT_FILE, SSL_CERT_DIR). A proxy may deliver what was given up: prefer none."""
+    authorities: str = ""
+    """File with certificate authorities that are believed beside the public ones, as PEM."""
+    certificate: str = ""
+    """File with a certificate of ours and its key, not encrypted, as PEM: shown to whoever asks for
+    one (mutual TLS)."""
 
 
 class PayersSettings(Section):
@@ -296,6 +313,7 @@ class Settings(Section):
     metronome: MetronomeSettings = Field(default_factory=MetronomeSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     payers: PayersSettings = Field(default_factory=PayersSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     gateways: Mapping[Name, GatewaySettings] = Field(default_factory=dict)

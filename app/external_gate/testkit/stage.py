@@ -20,7 +20,7 @@ from external_gate.domain.identifiers import (
 from external_gate.domain.money import Money
 from external_gate.gateways.gateway import Gateway, Surroundings
 from external_gate.outbound.calls import Call, CallEnd, Timeouts
-from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.transport import CallerMaker
 from external_gate.testkit.backstage import Backstage
 from external_gate.testkit.call_trace import TracedCall
 from external_gate.testkit.fault_proxy import FaultProxy
@@ -53,7 +53,7 @@ class SharedCaller:
         self.calls = 0
         self.patience: timedelta | None = None
         """Replaces every call's own limits in a step in which silence is scripted."""
-        self._httpx = HttpxCaller(
+        self._caller = CallerMaker().make(
             self,
             high_water=None,
             timeouts=Timeouts.within(timedelta(seconds=10)),
@@ -73,11 +73,11 @@ class SharedCaller:
         self.calls += 1
         if self.patience is not None:
             call = replace(call, timeout=Timeouts.within(self.patience))
-        return await self._httpx.call(call)
+        return await self._caller.call(call)
 
     async def aclose(self) -> None:
         """Wait for the calls in flight."""
-        await self._httpx.aclose()
+        await self._caller.aclose()
 
 
 class Stage:
