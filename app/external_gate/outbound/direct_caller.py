@@ -24,7 +24,7 @@ from external_gate.outbound.answer_reader import (
 from external_gate.outbound.calls import Answered, Call, CallEnd, Timeouts
 from external_gate.outbound.closing import RESET_ON_CLOSE, close_ordinarily
 from external_gate.outbound.departure import DeadlinePassed, Departure
-from external_gate.outbound.legal_call import IllegalCall
+from external_gate.outbound.legal_call import IllegalCall, check_header
 from external_gate.outbound.line import Line, PlainLine, TlsLine
 from external_gate.outbound.patience import OutOfPatience, Patience
 from external_gate.outbound.places import NoFreePlace, Places
@@ -87,6 +87,7 @@ class DirectCaller:
         self._places = Places(max_connections)
         self._tls = tls or tls_context()
         self._user_agent = user_agent or own_user_agent()
+        check_header("user-agent", self._user_agent)
         self._largest_body_bytes = largest_body_bytes
         self._addresses = Addresses(look_up)
 

