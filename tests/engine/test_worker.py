@@ -63,7 +63,7 @@ async def test_one_batch_works_on_many_at_once(world: World) -> None:
 
 async def test_no_more_than_concurrency_are_on_the_wire(world: World) -> None:
     for number in range(9):
-        await world.receive(f"wf-{number}")
+        await world.receive(f"wf-{number}", customer_id=f"customer-{number}")
     gate = Gate(world)
     worker = worker_of(world, concurrency=3, patient=True)
 

@@ -7,6 +7,7 @@ from external_gate.domain.evidence import Attempt
 from external_gate.domain.workflow import Workflow
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
+from external_gate.engine.lanes import Lanes
 from external_gate.engine.looks_while_held import look_on
 from external_gate.stores.store_records import Dossier
 
@@ -14,8 +15,16 @@ from external_gate.stores.store_records import Dossier
 class Case:
     """A workflow in the hands of one worker, from claim to give-back."""
 
-    def __init__(self, engine: Engine, dossier: Dossier, lease_until: datetime) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        dossier: Dossier,
+        lease_until: datetime,
+        lanes: Lanes | None = None,
+    ) -> None:
         self.engine = engine
+        self.lanes = lanes
+        """Those of the worker; None where nobody else waits for its places."""
         self.dossier = dossier
         self.lease_until = lease_until
         """By `Engine.latest_now`, as every deadline of a process' own."""
@@ -69,6 +78,15 @@ class Case:
         """
         if self.engine.latest_now() >= self.lease_until:
             raise LeaseLost(f"the lease of workflow {self.workflow.workflow_id} has run out")
+
+    def enter_lane(self, gateway: str) -> None:
+        """Occupy a place among the calls to a gateway, before anything is saved for one.
+
+        Raises `LaneFull`.
+        """
+        if self.lanes is not None:
+            facts = self.workflow.facts
+            self.lanes.enter(facts.workflow_id, gateway, facts.customer_id)
 
     async def reread(self) -> None:
         """Read the dossier again. Raises `LeaseLost` when it is no longer ours."""

@@ -14,6 +14,7 @@ from external_gate.engine import (
     releasing,
 )
 from external_gate.engine.case import Case
+from external_gate.engine.lanes import LaneFull
 from external_gate.stores.store_records import HoldWanted, UnreadEvidence
 
 Step = Callable[[Case], Awaitable[None]]
@@ -81,8 +82,12 @@ async def _one_step(case: Case) -> None:
     if case.workflow.hold_wanted is not None and case.workflow.state in HOLDABLE:
         await _hold(case, case.workflow.hold_wanted)
         return
+    step = _step_of(case)
     try:
-        await _step_of(case)(case)
+        _keep_to_lane(case, step)
+        await step(case)
+    except LaneFull as full:
+        await _stand_aside(case, full.gateway)
     except UnreadEvidence:
         await concluding.read_and_decide(case)
     except HoldWanted:
@@ -103,9 +108,38 @@ def _step_of(case: Case) -> Step:
     return rest if due_at is None else _wait
 
 
+def _keep_to_lane(case: Case, step: Step) -> None:
+    """Enter the lane of the gateway that the step will ask. Raises `LaneFull`."""
+    if case.lanes is None:
+        return
+    facts, attempt = case.workflow.facts, case.attempt
+    if step in _ASK_NO_GATEWAY:
+        case.lanes.leave(facts.workflow_id)
+    elif attempt is not None:
+        case.enter_lane(attempt.gateway)
+    elif step is charging.advance:  # which finds out by itself who is to be asked
+        if gateway := case.lanes.guess(facts.customer_id):
+            case.lanes.check(facts.workflow_id, gateway, facts.customer_id)
+    elif case.dossier.attempts:
+        case.enter_lane(case.dossier.attempts[-1].gateway)
+
+
+async def _stand_aside(case: Case, gateway: str) -> None:
+    """Leave the place to others; the worker fetches the workflow when the lane has room.
+
+    What a notice asked for is due at once whenever it is given back: its lease runs out instead.
+    """
+    if case.lanes is not None and not looking.is_asked(case):
+        await _give_back(case, case.engine.clock.now() + case.lanes.aside_for(gateway))
+    case.given_back = True
+
+
 async def _wait(case: Case) -> None:
     """Leave alone what is due later."""
     await _give_back(case, case.workflow.due_at)
+
+
+_ASK_NO_GATEWAY = frozenset({rest, _wait, looking.take_over, releasing.release})
 
 
 async def _hold(case: Case, reason: HeldReason) -> None:

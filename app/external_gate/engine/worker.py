@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from external_gate.domain.errors import GateError, Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.engine.case import Case
 from external_gate.engine.context import Engine
+from external_gate.engine.lanes import Lanes
 from external_gate.engine.steps import advance
+from external_gate.stores.store_records import Dossier
 
 BATCH = 32
 """How many workflows one claim takes at most; a batch costs little more than one."""
@@ -35,6 +37,7 @@ class Worker:
         self._is_away = False
         """Whether the database could not be asked when it was last tried."""
         self._wake = asyncio.Event()
+        self._lanes = Lanes(concurrency, engine.gateways)
 
     @property
     def running(self) -> int:
@@ -47,7 +50,7 @@ class Worker:
 
     async def run_once(self) -> int:
         """Claim one batch, work on it to the end, and give how many workflows that were."""
-        cases = await self._claim()
+        cases = self._cases_of(*await self._claim(BATCH))
         async with asyncio.TaskGroup() as group:
             for case in cases:
                 group.create_task(self._work(case))
@@ -80,7 +83,9 @@ class Worker:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return True
         try:
-            cases = await self._claim(min(free, BATCH))
+            await self._fetch(free)
+            free = self._concurrency - len(self._tasks)
+            claimed = await self._claim(min(free, BATCH)) if free else None
         except Unavailable as error:
             if not self._is_away:  # one line for a whole outage
                 self._engine.observer.claim_failed(error)
@@ -90,19 +95,49 @@ class Worker:
             self._engine.observer.claim_failed(error)
             return False
         self._is_away = False
-        for case in cases:
+        if claimed is not None:
+            self._begin(*claimed)
+        return claimed is None or bool(claimed[0])
+
+    def _begin(self, dossiers: Sequence[Dossier], lease_until: datetime) -> None:
+        for case in self._cases_of(dossiers, lease_until, lanes=self._lanes):
             task = asyncio.create_task(self._work(case))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return bool(cases)
 
-    async def _claim(self, limit: int = BATCH) -> Sequence[Case]:
+    async def _claim(self, limit: int) -> tuple[Sequence[Dossier], datetime]:
         """Claim; a lease counts from before the claim, however long its answer took to arrive."""
         lease_until = self._engine.latest_now() + self._lease
         dossiers = await self._engine.store.claim(
             owner=self._owner, now=self._engine.clock.now(), lease=self._lease, limit=limit
         )
-        cases = [Case(self._engine, dossier, lease_until) for dossier in dossiers]
+        return dossiers, lease_until
+
+    async def _fetch(self, limit: int) -> None:
+        """Begin those that stood aside and have room in their lane now, before any others."""
+        wanted = self._lanes.fetch(limit)
+        if not wanted:
+            return
+        lease_until = self._engine.latest_now() + self._lease
+        now = self._engine.clock.now()
+        asked = [
+            self._engine.store.acquire(each, owner=self._owner, now=now, lease=self._lease)
+            for each in wanted
+        ]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        dossiers: list[Dossier] = []
+        for workflow_id, dossier in zip(wanted, found, strict=True):
+            if isinstance(dossier, BaseException):
+                # Somebody else has it, or it is found when it is due again.
+                self._lanes.leave(workflow_id)
+            else:
+                dossiers.append(dossier)
+        self._begin(dossiers, lease_until)
+
+    def _cases_of(
+        self, dossiers: Sequence[Dossier], lease_until: datetime, *, lanes: Lanes | None = None
+    ) -> list[Case]:
+        cases = [Case(self._engine, dossier, lease_until, lanes) for dossier in dossiers]
         self._cases |= {case.workflow.workflow_id: case for case in cases}
         return cases
 
@@ -118,6 +153,9 @@ class Worker:
             self._engine.observer.step_failed(case.workflow, error)
         finally:
             self._cases.pop(case.workflow.workflow_id, None)
+            self._lanes.leave(case.workflow.workflow_id)
+            if self._lanes.has_somebody_to_fetch:
+                self._wake.set()
 
     async def _hand_on(self, case: Case) -> None:
         """Give a workflow back in the middle of its way, for whoever works next."""
