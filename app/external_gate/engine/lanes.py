@@ -22,7 +22,6 @@ CUSTOMER_SHARE = 1
 """The same for the charges of one customer: half of all places, when nobody hangs."""
 
 ASIDE_AT_LEAST = timedelta(seconds=10)
-ASIDE_AT_MOST = timedelta(minutes=5)
 """How long whoever stands aside is due for nobody: this worker fetches it earlier, and if it dies,
 another finds it then."""
 
@@ -120,7 +119,7 @@ class Lanes:
     def aside_for(self, gateway: str) -> timedelta:
         """Tell how long whoever stands aside for a gateway now is due for nobody."""
         waiting = len(self._aside[gateway].known) if gateway in self._aside else 0
-        return min(ASIDE_AT_MOST, ASIDE_AT_LEAST + timedelta(seconds=waiting / RETURNS_PER_SECOND))
+        return ASIDE_AT_LEAST + timedelta(seconds=waiting / RETURNS_PER_SECOND)
 
     def fetch(self, limit: int) -> list[WorkflowId]:
         """Give up to so many of those that stand aside and have room now; they occupy it already.
