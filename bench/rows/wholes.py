@@ -17,6 +17,7 @@ from bench.workshop import Workshop
 
 ON_FILE, ON_SERVER = "external-gate, SQLite", "external-gate, PostgreSQL"
 BARE, AGAIN = "the three calls, bare", "the same once more"
+FALLBACK = "the three calls, through our caller over httpx"
 SHARED = "one shared httpx client, its own transport"
 DBOS_FILE, DBOS_SERVER = "DBOS steps, SQLite", "DBOS steps, PostgreSQL"
 MEASURED = "workflows/s, received to released"
@@ -49,7 +50,18 @@ def measure_bare(workshop: Workshop, outcome: Outcome) -> None:
         for name in (BARE, AGAIN):
             crew = running_crew("bare_calls", workshop.folder, outside_url=stub.url, name=name)
             contenders.append(running.enter_context(crew).contender())
+        crew = running_crew("httpx_calls", workshop.folder, outside_url=stub.url, name=FALLBACK)
+        contenders.append(running.enter_context(crew).contender())
         rounds = _raced(workshop, outcome, contenders, gates)
+    outcome.compare(
+        rounds[BARE],
+        rounds[FALLBACK],
+        figure=rate_of,
+        measured="the three calls alone, by the client of the service",
+        against="the same through its fallback, httpx",
+        target=None,
+        same=(rounds[AGAIN], rounds[BARE]),
+    )
     for name in gates:
         _compare(outcome, rounds, name, BARE, target=at_least(0.75), same=(AGAIN, BARE))
 
@@ -161,7 +173,8 @@ WHOLES = Row(
     "The service itself without its web, 64 workflows at once: notifications are received off the "
     "clock, then its worker reads the invoice, charges and releases, each over HTTP to a stub, "
     "until all that are stored are released. Against the same three calls and nothing else, made "
-    "by 64 lanes through the same client (`HttpxCaller`).",
+    "by 64 lanes through the same client (`DirectCaller`); and through the one that proxies need "
+    "(`HttpxCaller`), for comparison.",
     measure_bare,
 )
 

@@ -9,7 +9,7 @@ from bench.working.three_calls import Lanes, MakeCall
 from bench.working.turn import CONCURRENCY, Place
 from external_gate.assembly import SystemClock
 from external_gate.outbound.calls import Answered, Call, Timeouts
-from external_gate.outbound.httpx_caller import HttpxCaller
+from external_gate.outbound.transport import CallerMaker, Transport, WayOut
 
 
 @asynccontextmanager
@@ -20,9 +20,9 @@ async def open_crew(place: Place) -> AsyncIterator[Lanes]:
 
 
 @asynccontextmanager
-async def open_calling() -> AsyncIterator[MakeCall]:
+async def open_calling(transport: Transport = "auto") -> AsyncIterator[MakeCall]:
     """Give a way to make calls by the client of external-gate."""
-    caller = HttpxCaller(
+    caller = CallerMaker(WayOut(transport=transport)).make(
         SystemClock(),
         high_water=None,
         timeouts=Timeouts.within(timedelta(seconds=20)),
