@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,14 @@ class Claims:
 async def working(world: World, hanging: Hanging) -> AsyncIterator[Worker]:
     """Run a worker; at the end the gateway answers, whatever the test has found."""
     engine = replace(world.engine, clock=PatientClock(world.clock.now()))
-    worker = Worker(engine, owner="w1", concurrency=PLACES, lease=LEASE, poll=LEASE)
+    worker = Worker(
+        engine,
+        owner="w1",
+        concurrency=PLACES,
+        lease=LEASE,
+        poll=LEASE,
+        patience=timedelta(),  # so that nothing here waits for real
+    )
     running = asyncio.create_task(worker.run())
     try:
         async with asyncio.timeout(20):

@@ -1,5 +1,6 @@
 """The arithmetic of lanes: how many places each gets, and who comes next."""
 
+import asyncio
 from datetime import timedelta
 from itertools import count
 
@@ -98,6 +99,32 @@ def test_who_finds_room_by_itself_is_not_fetched_as_well() -> None:
     lanes.enter(WorkflowId("a-None-3"), "a", CustomerId("of-a-3"))
     lanes.leave(WorkflowId("a-None-1"))
     assert lanes.fetch(4) == []
+
+
+async def test_prepared_charge_waits_a_moment_for_room() -> None:
+    lanes = Lanes(4, "a", patience=timedelta(seconds=5))
+    fill(lanes, "a")
+    waiting = [
+        asyncio.create_task(lanes.enter_soon(WorkflowId(name), "a", CustomerId(name)))
+        for name in ("first", "second")
+    ]
+    await asyncio.sleep(0)
+    lanes.leave(WorkflowId("a-None-0"))
+    await asyncio.wait_for(waiting[0], timeout=1)
+    assert not waiting[1].done()
+    lanes.leave(WorkflowId("first"))
+    await asyncio.wait_for(waiting[1], timeout=1)
+
+
+async def test_prepared_charge_does_not_wait_for_a_gateway_that_hangs() -> None:
+    lanes = Lanes(4, "a", patience=timedelta(milliseconds=1))
+    fill(lanes, "a")
+    with pytest.raises(LaneFull):
+        await lanes.enter_soon(WorkflowId("late"), "a", ACME)
+    lanes.leave(WorkflowId("a-None-0"))
+    lanes.fetch(1)  # the one that stood aside before
+    lanes.leave(WorkflowId("a-None-1"))
+    assert lanes.fetch(1) == ["late"]
 
 
 def test_gateway_of_a_customer_is_guessed_from_the_last_time() -> None:

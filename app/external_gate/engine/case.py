@@ -88,6 +88,12 @@ class Case:
             facts = self.workflow.facts
             self.lanes.enter(facts.workflow_id, gateway, facts.customer_id)
 
+    async def enter_lane_soon(self, gateway: str) -> None:
+        """Do the same for a charge that is prepared, and wait a moment for the place."""
+        if self.lanes is not None:
+            facts = self.workflow.facts
+            await self.lanes.enter_soon(facts.workflow_id, gateway, facts.customer_id)
+
     async def reread(self) -> None:
         """Read the dossier again. Raises `LeaseLost` when it is no longer ours."""
         dossier = await self.engine.store.dossier(self.workflow.workflow_id)

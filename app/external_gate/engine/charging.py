@@ -73,7 +73,7 @@ async def _prepare_and_recall(
     prepared = await preparing.prepare(case)
     if not isinstance(prepared, Prepared):
         return prepared
-    case.enter_lane(prepared.attempt.gateway)
+    await case.enter_lane_soon(prepared.attempt.gateway)
     match await recalling.recall(case, prepared.attempt):
         case Found() as found:
             return prepared, found

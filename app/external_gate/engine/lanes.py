@@ -4,6 +4,8 @@ Each gateway has a lane. Whoever finds its lane full gives its lease back and st
 due again after a while for any worker, and this one fetches it as soon as its lane has room.
 """
 
+import asyncio
+import contextlib
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -24,6 +26,10 @@ CUSTOMER_SHARE = 1
 ASIDE_AT_LEAST = timedelta(seconds=10)
 """How long whoever stands aside is due for nobody: this worker fetches it earlier, and if it dies,
 another finds it then."""
+
+PATIENCE = timedelta(milliseconds=100)
+"""How long whoever has prepared a charge waits in its place: a gateway that answers lets it in by
+then, and before one that hangs it is gone soon."""
 
 RETURNS_PER_SECOND = 50
 """So many of those that wait may become due again in a second: a claim each, of some hundred
@@ -76,8 +82,12 @@ class _Queue:
 class Lanes:
     """Who occupies which lane, and who waits for it. For one worker and one event loop."""
 
-    def __init__(self, places: int, gateways: Collection[str]) -> None:
+    def __init__(
+        self, places: int, gateways: Collection[str], *, patience: timedelta = PATIENCE
+    ) -> None:
         self._places = places
+        self._patience = patience
+        self._waiting: list[asyncio.Future[None]] = []
         self._only = next(iter(gateways)) if len(gateways) == 1 else ""
         self._inside: dict[WorkflowId, tuple[str, CustomerId]] = {}
         self._by_gateway: Counter[str] = Counter()
@@ -109,12 +119,29 @@ class Lanes:
         if queue := self._aside.get(gateway):
             queue.drop(customer, workflow_id)
 
+    async def enter_soon(self, workflow_id: WorkflowId, gateway: str, customer: CustomerId) -> None:
+        """Enter, and wait a moment for room: who has prepared a charge would have to do it again.
+
+        Raises `LaneFull`.
+        """
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.total_seconds()):
+                while workflow_id not in self._inside and not self._has_room(gateway, customer):
+                    self._waiting.append(moved := loop.create_future())
+                    await moved
+        self.enter(workflow_id, gateway, customer)
+
     def leave(self, workflow_id: WorkflowId) -> None:
         """Occupy nothing any more; repeatable."""
         gateway, customer = self._inside.pop(workflow_id, ("", None))
         if customer is not None:
             self._by_gateway[gateway] -= 1
             self._by_customer -= Counter({customer: 1})  # forgets those at nothing
+            for moved in self._waiting:
+                if not moved.done():
+                    moved.set_result(None)
+            self._waiting.clear()
 
     def aside_for(self, gateway: str) -> timedelta:
         """Tell how long whoever stands aside for a gateway now is due for nobody."""

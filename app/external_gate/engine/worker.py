@@ -9,7 +9,7 @@ from external_gate.domain.errors import GateError, Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.engine.case import Case
 from external_gate.engine.context import Engine
-from external_gate.engine.lanes import Lanes
+from external_gate.engine.lanes import PATIENCE, Lanes
 from external_gate.engine.steps import advance
 from external_gate.stores.store_records import Dossier
 
@@ -20,11 +20,19 @@ BATCH = 32
 class Worker:
     """Works on due workflows until it is told to drain.
 
-    A charge in flight is never cancelled by the worker: draining waits for it.
+    A charge in flight is never cancelled by the worker: draining waits for it. `patience` is how
+    long a prepared charge waits for room in its gateway's lane before it stands aside.
     """
 
     def __init__(
-        self, engine: Engine, *, owner: str, concurrency: int, lease: timedelta, poll: timedelta
+        self,
+        engine: Engine,
+        *,
+        owner: str,
+        concurrency: int,
+        lease: timedelta,
+        poll: timedelta,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = engine
         self._owner = owner
@@ -37,7 +45,7 @@ class Worker:
         self._is_away = False
         """Whether the database could not be asked when it was last tried."""
         self._wake = asyncio.Event()
-        self._lanes = Lanes(concurrency, engine.gateways)
+        self._lanes = Lanes(concurrency, engine.gateways, patience=patience)
 
     @property
     def running(self) -> int:
