@@ -96,13 +96,15 @@ def _hanging(workshop: Workshop) -> Iterator[tuple[Server, StubServer]]:
 def _crowded(workshop: Workshop) -> Iterator[tuple[Server, StubServer]]:
     """Give a service with so many charges in flight that nobody answers."""
     crowd = workshop.plan.in_flight
+    places = crowd * 4 // 3 + 1  # three quarters of all may be one gateway's
     patience = FOR_EVER_SECONDS * 2
     with running_stub(workshop.folder, "holds", gateway_seconds=FOR_EVER_SECONDS) as stub:
         setup = Setup(
             store_url=sqlite_url(workshop.folder, "crowded"),
             receives_only=False,
             outside_url=stub.url,
-            worker=f"concurrency = {crowd}\nlease_seconds = {patience}\ndrain_seconds = {patience}",
+            worker=f"concurrency = {places}\n"
+            f"lease_seconds = {patience}\ndrain_seconds = {patience}",
             gateway=f"timeout_seconds = {FOR_EVER_SECONDS}",
         )
         with running_product(CROWDED, workshop.folder, setup) as server:

@@ -123,6 +123,16 @@ async def test_shapes_of_whole_answers(
     assert end.body == body
 
 
+async def test_answer_to_head_has_no_body_whatever_its_length_says(
+    make_caller: MakeCaller,
+) -> None:
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+    async with Peer(answering(response)) as peer, make_caller() as caller:
+        end = await caller.call(Call("HEAD", peer.url, {}))
+
+    assert end == Answered(200, {"content-length": "1000"}, b"")
+
+
 async def test_odd_headers(make_caller: MakeCaller) -> None:
     response = (
         b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSET-COOKIE: b=2\r\nX-Empty:\r\n"
