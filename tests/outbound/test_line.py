@@ -95,6 +95,20 @@ async def test_answer_that_anybody_on_the_way_could_have_cut_is_none(
     assert end == (Answered(200, {}, b"paid") if says_farewell else cut)
 
 
+async def test_answer_to_a_request_that_was_not_taken_whole_is_an_answer(
+    make_caller: MakeCaller,
+) -> None:
+    async def refuse_early(connection: Connection) -> None:
+        await connection.read_head()
+        connection.writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        connection.reset()
+
+    async with Peer(refuse_early) as peer, make_caller() as caller:
+        end = await caller.call(post(peer.url, b"x" * 16_000_000))
+
+    assert end == Answered(413, {"content-length": "0"}, b"")
+
+
 async def test_large_request_and_answer_under_tls(
     make_caller: MakeCaller, server_tls: ssl.SSLContext
 ) -> None:

@@ -103,7 +103,7 @@ class Store(Protocol):
     async def acquire(
         self, workflow_id: WorkflowId, *, owner: str, now: datetime, lease: timedelta
     ) -> Dossier:
-        """Lease one workflow for a person, due or not.
+        """Lease one workflow, due or not: for a person, or for the worker that set it aside.
 
         Raises `BadInput` when it is unknown, `LeaseLost` while a worker holds it.
         """
