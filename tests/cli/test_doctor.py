@@ -147,6 +147,7 @@ def test_unusable_gateway_ends_with_2_and_the_rest_is_looked_at(
     assert levels(result)["metronome"] == "ok"
 
 
+@only_sqlite("calls know nothing of the database")
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -161,6 +162,7 @@ def test_way_out_is_told(metronome: Home, line: str, told: str) -> None:
     assert found(metronome.run("doctor", "--json"))["outbound"] == [("ok", told)]
 
 
+@only_sqlite("calls know nothing of the database")
 def test_certificate_that_is_not_there_ends_with_2(metronome: Home) -> None:
     metronome.configure(more='[outbound]\ncertificate = "/there/is/none.pem"')
 

@@ -4,11 +4,10 @@ A gate stands for a gateway that hangs; the clock stands still, so that nothing 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,43 +17,27 @@ from external_gate.domain.errors import LeaseLost
 from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
 from external_gate.domain.workflow import State
 from external_gate.engine.case import Case
-from external_gate.engine.context import Policy
 from external_gate.engine.lanes import Lanes
 from external_gate.engine.operations import Person
 from external_gate.engine.steps import advance
 from external_gate.engine.worker import BATCH, Worker
-from external_gate.stores.postgres import PostgresStore
-from external_gate.stores.postgres_address import address_of
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Dossier, NewNotice
+from tests.engine.conftest import MakeWorld
 from tests.engine.test_worker import PatientClock
 from tests.engine.world import EVERY_ANSWER, LEASE, BookkeepingGateway, World
 
 PLACES = 16
 LANE = 12  # three quarters
-CROWD = 100
-
-OpenWorld = Callable[[], Awaitable[World]]
+CROWD = 40
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
     """Give a world with two gateways."""
-    store: Any  # worlds are made for SQLite; the other store keeps the same contract
-    if request.param == "sqlite":
-        store = SqliteStore(tmp_path / "gate.db")
-    else:
-        cluster = request.getfixturevalue("postgres")
-        store = PostgresStore(
-            address_of(cluster.url, namespace=request.getfixturevalue("namespace"))
-        )
-    await store.open()
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(store.close)
-        world = World(store, EVERY_ANSWER, Policy(default_gateway="main"))
-        other = BookkeepingGateway(world.clock, EVERY_ANSWER)
-        world.engine = replace(world.engine, gateways={"main": world.gateway, "other": other})
-        yield world
+    world = await make_world()
+    other = BookkeepingGateway(world.clock, EVERY_ANSWER)
+    world.engine = replace(world.engine, gateways={"main": world.gateway, "other": other})
+    return world
 
 
 class Hanging:
@@ -196,7 +179,7 @@ async def test_only_what_has_a_place_is_leased(world: World) -> None:
 
 async def test_who_stood_aside_is_fetched_oldest_first_without_waiting(world: World) -> None:
     hanging = Hanging(world.gateway)
-    names = await receive_crowd(world, 40)
+    names = await receive_crowd(world)
     claims = Claims(world)
     async with working(world, hanging):
         await hanging.until(LANE)
