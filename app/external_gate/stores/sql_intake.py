@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.errors import BadInput, Broken
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.host_notice import Subscriptions
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
@@ -20,7 +21,9 @@ from external_gate.stores.rows import (
 )
 from external_gate.stores.sql_dossiers import dossiers_of, lock_row
 from external_gate.stores.sql_ledger import add_history, add_incident
-from external_gate.stores.sql_outbox import NOBODY, write_notices
+from external_gate.stores.report_rules import Said
+from external_gate.stores.sql_outbox import NOBODY, pass_on, write_notices
+from external_gate.stores.sql_reports import take_report
 from external_gate.stores.sql_transaction import Transaction, first_of_each, select_one
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.stores.store_rules import (
@@ -98,19 +101,34 @@ def record(
 ) -> list[Recorded]:
     """Keep notifications, and begin the workflows that they ask for; give what became of each."""
     kept = first_of_each(transaction, _KEEP, [notification_values(each) for each in notifications])
-    recorded = [_kept(each, *row) for each, row in zip(notifications, kept, strict=True)]
+    recorded = [
+        _kept(transaction, each, subscriptions, *row)
+        for each, row in zip(notifications, kept, strict=True)
+    ]
     wanted = [each for each in recorded if isinstance(each, _Beginning)]
     begun = iter(_begin(transaction, wanted, subscriptions))
     return [next(begun) if isinstance(each, _Beginning) else each for each in recorded]
 
 
 def _kept(
-    notification: NewNotification, number: int, deliveries: int, workflow_id: str | None
+    transaction: Transaction,
+    notification: NewNotification,
+    subscriptions: Subscriptions,
+    number: int,
+    deliveries: int,
+    workflow_id: str | None,
 ) -> Recorded | _Beginning:
+    if deliveries == 1 and notification.forward_to:
+        pass_on(transaction, number, notification)
     if not notification.concerns_us:
         return Recorded(Receipt.IGNORED, number)
     if deliveries > 1:
         return Recorded(Receipt.DUPLICATE, number, _typed(workflow_id))
+    if notification.report is not None:
+        told = KeptReport(number, notification.report, notification.received_at)
+        about, said = take_report(transaction, told, subscriptions)
+        contradicts = said is Said.CONTRADICTS
+        return Recorded(Receipt.RECORDED, number, about, contradicts=contradicts)
     if notification.workflow is None:
         return Recorded(Receipt.RECORDED, number)
     return _Beginning(

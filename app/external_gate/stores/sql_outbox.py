@@ -1,5 +1,6 @@
 """The outbox: notices to the host application, and their way to each endpoint."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -24,9 +25,16 @@ from external_gate.stores.outbox_rows import delivery_from, due_from, kept_from
 from external_gate.stores.rows import Row, Value
 from external_gate.stores.sql_dossiers import lock_row
 from external_gate.stores.sql_transaction import Transaction, select, select_one
+from external_gate.stores.store_records import NewNotification
 
 NOBODY: Subscriptions = MappingProxyType({})
 """No endpoint wants anything: nothing is written."""
+
+_PASS_ON = """
+INSERT INTO host_notices (message_id, type, sequence, at, body, notification, headers)
+VALUES (:message_id, :type, 0, :at, '', :notification, :headers)
+RETURNING number
+"""
 
 _LATEST = "SELECT coalesce(max(sequence), 0) FROM host_notices WHERE workflow_id = ?"
 
@@ -54,8 +62,14 @@ UPDATE notice_deliveries SET tries = tries + 1, tried_at = :now, due_at = :until
 WHERE notice = :notice AND endpoint = :endpoint
 """
 
+# One that is passed on has its body where Metronome's notifications are kept.
 _CLAIMED = """
-SELECT * FROM notice_deliveries JOIN host_notices ON number = notice
+SELECT
+    notice, endpoint, tries, resent_after, give_up_at, message_id, host_notices.type AS type, at,
+    host_notices.body AS body, headers, notifications.body AS original
+FROM notice_deliveries
+JOIN host_notices ON host_notices.number = notice
+LEFT JOIN notifications ON notifications.number = notification
 WHERE endpoint = :endpoint AND notice IN (
     SELECT CAST(value AS bigint) FROM json_each(:notices)
 ) ORDER BY notice
@@ -140,6 +154,26 @@ def _offer(number: int, endpoint: str, at: datetime) -> dict[str, Value]:
         "due_at": to_milliseconds(at),
         "give_up_at": to_milliseconds(at + GIVE_UP_AFTER),
     }
+
+
+def pass_on(transaction: Transaction, number: int, notification: NewNotification) -> None:
+    """Offer a new notification of Metronome's to the endpoints that want it, as it came."""
+    kept: dict[str, Value] = {
+        "message_id": f"fwd_{_identity(notification)}",
+        "type": notification.type,
+        "at": to_milliseconds(notification.received_at),
+        "notification": number,
+        "headers": write_json(dict(notification.headers)),
+    }
+    ((notice,),) = transaction.execute(_PASS_ON, kept).fetchall()
+    offers = [_offer(notice, name, notification.received_at) for name in notification.forward_to]
+    transaction.executemany(_OFFER, offers)
+
+
+def _identity(notification: NewNotification) -> str:
+    """Derive what is the same for the same notification, and for no other."""
+    parts = (notification.notification_id, notification.type, notification.digest)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def put_notice(transaction: Transaction, notice: HostNotice, subscriptions: Subscriptions) -> None:
@@ -243,6 +277,8 @@ def _query(wanted: NoticeFilter) -> tuple[str, dict[str, Value]]:
     if wanted.workflow_id is not None:
         conditions.append("workflow_id = :workflow_id")
         asked["workflow_id"] = wanted.workflow_id
+    if wanted.forwarded is not None:
+        conditions.append(f"notification IS {'NOT ' if wanted.forwarded else ''}NULL")
     if wanted.endpoint is not None:
         ways.append("endpoint = :endpoint")
         asked["endpoint"] = wanted.endpoint
