@@ -20,7 +20,9 @@ class ReportKind(StrEnum):
 
     THRESHOLD_REACHED = "payment_gate.threshold_reached"  # a gate opens: the charge is asked next
     PAYMENT_STATUS = "payment_gate.payment_status"  # how a payment stands, also after a release
-    ACTION_REQUIRED = "payment_gate.payment_pending_action_required"  # the customer must do something
+    ACTION_REQUIRED = (
+        "payment_gate.payment_pending_action_required"  # the customer must do something
+    )
 
 
 _TERMINAL: Mapping[str, Verdict] = {"paid": Verdict.PAID, "failed": Verdict.FAILED}

@@ -12,6 +12,7 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, Workflow
 from external_gate.stores.host_notice_rules import notice_of_incident, notices_of_beginning
+from external_gate.stores.report_rules import Said
 from external_gate.stores.rows import (
     Value,
     facts_values,
@@ -20,9 +21,9 @@ from external_gate.stores.rows import (
     workflow_values,
 )
 from external_gate.stores.sql_dossiers import dossiers_of, lock_row
+from external_gate.stores.sql_forwarding import pass_on
 from external_gate.stores.sql_ledger import add_history, add_incident
-from external_gate.stores.report_rules import Said
-from external_gate.stores.sql_outbox import NOBODY, pass_on, write_notices
+from external_gate.stores.sql_outbox import NOBODY, write_notices
 from external_gate.stores.sql_reports import take_report
 from external_gate.stores.sql_transaction import Transaction, first_of_each, select_one
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
@@ -102,7 +103,7 @@ def record(
     """Keep notifications, and begin the workflows that they ask for; give what became of each."""
     kept = first_of_each(transaction, _KEEP, [notification_values(each) for each in notifications])
     recorded = [
-        _kept(transaction, each, subscriptions, *row)
+        _kept(transaction, each, row, subscriptions)
         for each, row in zip(notifications, kept, strict=True)
     ]
     wanted = [each for each in recorded if isinstance(each, _Beginning)]
@@ -113,11 +114,10 @@ def record(
 def _kept(
     transaction: Transaction,
     notification: NewNotification,
+    row: tuple[int, int, str | None],
     subscriptions: Subscriptions,
-    number: int,
-    deliveries: int,
-    workflow_id: str | None,
 ) -> Recorded | _Beginning:
+    number, deliveries, workflow_id = row
     if deliveries == 1 and notification.forward_to:
         pass_on(transaction, number, notification)
     if not notification.concerns_us:

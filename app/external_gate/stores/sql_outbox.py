@@ -1,6 +1,5 @@
 """The outbox: notices to the host application, and their way to each endpoint."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -25,16 +24,9 @@ from external_gate.stores.outbox_rows import delivery_from, due_from, kept_from
 from external_gate.stores.rows import Row, Value
 from external_gate.stores.sql_dossiers import lock_row
 from external_gate.stores.sql_transaction import Transaction, select, select_one
-from external_gate.stores.store_records import NewNotification
 
 NOBODY: Subscriptions = MappingProxyType({})
 """No endpoint wants anything: nothing is written."""
-
-_PASS_ON = """
-INSERT INTO host_notices (message_id, type, sequence, at, body, notification, headers)
-VALUES (:message_id, :type, 0, :at, '', :notification, :headers)
-RETURNING number
-"""
 
 _LATEST = "SELECT coalesce(max(sequence), 0) FROM host_notices WHERE workflow_id = ?"
 
@@ -144,7 +136,7 @@ def _write(transaction: Transaction, notice: HostNotice, endpoints: Sequence[str
     }
     # All rows are fetched, or the statement would stay open.
     ((number,),) = transaction.execute(_KEEP, kept).fetchall()
-    transaction.executemany(_OFFER, [_offer(number, name, notice.at) for name in endpoints])
+    offer(transaction, number, endpoints, notice.at)
 
 
 def _offer(number: int, endpoint: str, at: datetime) -> dict[str, Value]:
@@ -156,24 +148,9 @@ def _offer(number: int, endpoint: str, at: datetime) -> dict[str, Value]:
     }
 
 
-def pass_on(transaction: Transaction, number: int, notification: NewNotification) -> None:
-    """Offer a new notification of Metronome's to the endpoints that want it, as it came."""
-    kept: dict[str, Value] = {
-        "message_id": f"fwd_{_identity(notification)}",
-        "type": notification.type,
-        "at": to_milliseconds(notification.received_at),
-        "notification": number,
-        "headers": write_json(dict(notification.headers)),
-    }
-    ((notice,),) = transaction.execute(_PASS_ON, kept).fetchall()
-    offers = [_offer(notice, name, notification.received_at) for name in notification.forward_to]
-    transaction.executemany(_OFFER, offers)
-
-
-def _identity(notification: NewNotification) -> str:
-    """Derive what is the same for the same notification, and for no other."""
-    parts = (notification.notification_id, notification.type, notification.digest)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+def offer(transaction: Transaction, notice: int, endpoints: Sequence[str], at: datetime) -> None:
+    """Offer a new notice to endpoints, from now on and for its whole time."""
+    transaction.executemany(_OFFER, [_offer(notice, name, at) for name in endpoints])
 
 
 def put_notice(transaction: Transaction, notice: HostNotice, subscriptions: Subscriptions) -> None:

@@ -39,10 +39,11 @@ WHERE number IN (SELECT CAST(value AS bigint) FROM json_each(?))
 
 _THESE = "SELECT CAST(value AS bigint) FROM json_each(?)"
 
+_PASSED_ON = f"SELECT number FROM host_notices WHERE notification IN ({_THESE})"  # noqa: S608 - ours
+
 _REMOVE = (
     f"DELETE FROM gate_reports WHERE notification IN ({_THESE})",  # noqa: S608 - constants of ours
-    "DELETE FROM notice_deliveries WHERE notice IN "
-    f"(SELECT number FROM host_notices WHERE notification IN ({_THESE}))",  # noqa: S608 - as above
+    f"DELETE FROM notice_deliveries WHERE notice IN ({_PASSED_ON})",  # noqa: S608 - as above
     f"DELETE FROM host_notices WHERE notification IN ({_THESE})",  # noqa: S608 - as above
     f"DELETE FROM notifications WHERE number IN ({_THESE})",  # noqa: S608 - as above
 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.gate_report import CLOCKS_DIFFER, KeptReport
 from external_gate.domain.host_notice import Subscriptions
 from external_gate.domain.identifiers import WorkflowId
@@ -73,7 +72,7 @@ MOST_STATUSES = 100
 """Of one invoice that are compared, the newest: Metronome sends a few."""
 
 LONGEST_WAY_MILLISECONDS = 76 * 3600 * 1000
-"""Between a threshold that was reached and its workflow, at most: for so long Metronome delivers."""
+"""Between a threshold that was reached and its workflow: for so long Metronome delivers."""
 
 
 def take_report(
