@@ -35,7 +35,7 @@ class OverlooksStatuses(MisreadsReports):
     """Keeps a status without comparing it."""
 
     def misread(self, report: GateReport) -> GateReport:
-        return replace(report, status=f"{report.status} ")
+        return replace(report, status=f"{report.status} ".lstrip())
 
 
 class MatchesWithoutTheContract(MisreadsReports):
