@@ -105,6 +105,8 @@ def test_release_is_confirmed_on_the_timeline_and_what_contradicts_it_is_an_inci
     metronome.control("notifications", type="payment_gate.payment_status", properties={"odd": 1})
     until(lambda: shown(cast, workflow)["incidents"], "nobody was told of the contradiction")
     until(lambda: len(ledger.heard) >= 4 or None, f"not passed on: {cast.log('service')}")
+    (odd,) = json.loads(cast.command("notifications", "list", "--flawed", "--json").stdout)
+    assert (odd["type"], odd["deliveries"]) == ("payment_gate.payment_status", 1)
     found = shown(cast, workflow)
     assert (found["state"], found["outcome"]) == ("released", "paid")
     assert [each["kind"] for each in found["incidents"]] == ["payment_status_contradicted"]
