@@ -89,12 +89,7 @@ def test_release_is_confirmed_on_the_timeline_and_what_contradicts_it_is_an_inci
 ) -> None:
     cast.start_service()
     workflow = metronome.reach("pm_ok")
-    metronome.ended(workflow, "COMMITTED")
-    until(
-        lambda: any(e["event"] == "release_confirmed" for e in shown(cast, workflow)["history"]),
-        "the release was not confirmed",
-    )
-
+    until(lambda: len(ledger.heard) >= 2 or None, "the release was not announced")
     # Metronome changes its mind: that is no news about the money, and a person must look.
     body = {
         "workflow_type": "spend",
@@ -103,12 +98,12 @@ def test_release_is_confirmed_on_the_timeline_and_what_contradicts_it_is_an_inci
     }
     metronome.control("notifications", type="payment_gate.payment_status", properties=body)
     metronome.control("notifications", type="payment_gate.payment_status", properties={"odd": 1})
-    until(lambda: shown(cast, workflow)["incidents"], "nobody was told of the contradiction")
     until(lambda: len(ledger.heard) >= 4 or None, f"not passed on: {cast.log('service')}")
     (odd,) = json.loads(cast.command("notifications", "list", "--flawed", "--json").stdout)
     assert (odd["type"], odd["deliveries"]) == ("payment_gate.payment_status", 1)
     found = shown(cast, workflow)
     assert (found["state"], found["outcome"]) == ("released", "paid")
+    assert [e["event"] for e in found["history"]].count("release_confirmed") == 1
     assert [each["kind"] for each in found["incidents"]] == ["payment_status_contradicted"]
     kinds = [each["type"].removeprefix("payment_gate.") for each in found["metronome_reports"]]
     assert kinds == ["payment_status", "payment_status", "threshold_reached"]

@@ -233,5 +233,6 @@ FORWARD_DEAD = (
 
 ENDPOINT_GONE = (
     "the endpoint answered 410 Gone, so that this process sends it nothing more: delete its table "
-    "from [notices], or mend the address, and start again. What waits is kept for three days"
+    "from [notices] or [forward], or mend the address, and start again. What waits is kept for "
+    "three days"
 )
