@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from external_gate.cli.rounds import Round, Rounds
 from external_gate.domain.errors import Unavailable
 from external_gate.intake.retention import Retention
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.testkit.store_checks.forward_checks import other
 from external_gate.testkit.store_checks.store_samples import NOW
-from tests.cli.conftest import Home
+from tests.databases import Database
 
 
 class Clock:
@@ -63,8 +62,8 @@ async def test_round_that_fails_is_made_again_and_the_drain_ends_it() -> None:
     assert [name for name, _ in heard.failed] == ["watch"]
 
 
-async def test_everything_old_is_removed_however_much_it_is(home: Home) -> None:
-    store, clock, heard = SqliteStore(home.database), Clock(), Heard()
+async def test_everything_old_is_removed_however_much_it_is(database: Database) -> None:
+    store, clock, heard = database.store(), Clock(), Heard()
     await store.open()
     for number in range(450):
         await other(store, f"n-{number}", forward_to=())

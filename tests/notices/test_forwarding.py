@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -23,14 +22,11 @@ from external_gate.notices.courier import Courier
 from external_gate.notices.endpoints import forward_routes, forwarding_of
 from external_gate.outbound.httpx_caller import HttpxCaller
 from external_gate.settings.model import ForwardSettings
-from external_gate.stores.postgres import PostgresStore
-from external_gate.stores.postgres_address import address_of
 from external_gate.stores.sql_store import SqlStore
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.store_records import Receipt, Recorded
 from external_gate.testkit.fake_server import FakeServer, WireAnswer, WireRequest
+from tests.databases import Database
 from tests.notices.conftest import HandClock, Heard, Names
-from tests.throwaway_postgres import Cluster
 
 SECRET = "metronome-secret"
 
@@ -78,15 +74,9 @@ async def ledger() -> AsyncIterator[Ledger]:
     await server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
-    found: SqlStore
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        namespace: str = request.getfixturevalue("namespace")
-        found = PostgresStore(address_of(cluster.url, namespace=namespace))
-    else:
-        found = SqliteStore(tmp_path / "gate.db")
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[SqlStore]:
+    found = database.store()
     await found.open()
     yield found
     await found.close()

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.stories.players import SECRET, Account, Json, Players, until
-from tests.throwaway_postgres import Cluster
 
 
 class Ledger:
@@ -54,15 +53,6 @@ class Ledger:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return ""
-    cluster: Cluster = request.getfixturevalue("postgres")
-    namespace: str = request.getfixturevalue("namespace")
-    return f'url = "{cluster.url}"\nnamespace = "{namespace}"'
 
 
 @pytest.fixture

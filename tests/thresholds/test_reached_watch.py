@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +12,11 @@ from external_gate.domain.errors import Unavailable
 from external_gate.domain.gate_report import GateReport, KeptReport, ReportKind
 from external_gate.domain.identifiers import ContractId, CustomerId, WorkflowId
 from external_gate.metronome.contracting_client import ContractingClient
-from external_gate.stores.sqlite import SqliteStore
+from external_gate.stores.sql_store import SqlStore
 from external_gate.testkit.store_checks.report_checks import report
 from external_gate.testkit.store_checks.store_samples import begun
 from external_gate.thresholds.reached_watch import LEASE, ReachedWatch
+from tests.databases import Database
 from tests.thresholds.conftest import PRODUCT, TOKEN, Account, Killable, Killed, MovedClock
 
 WAIT = timedelta(hours=1)
@@ -36,8 +36,8 @@ class Heard:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    found = SqliteStore(tmp_path / "gate.db")
+async def store(database: Database) -> AsyncIterator[SqlStore]:
+    found = database.store()
     await found.open()
     yield found
     await found.close()
@@ -50,7 +50,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def watch(
-    store: SqliteStore, account: Account, wire: Killable, clock: MovedClock, heard: Heard
+    store: SqlStore, account: Account, wire: Killable, clock: MovedClock, heard: Heard
 ) -> ReachedWatch:
     client = ContractingClient(wire, base_url=account.url, token=TOKEN)
     return ReachedWatch(store, client, clock, WAIT, heard)
