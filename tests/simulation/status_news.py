@@ -66,7 +66,7 @@ class StatusNews:
         notification = NewNotification(
             notification_id=name,
             type=report.kind.value,
-            digest=name,
+            digest=name.encode().hex(),
             body=name.encode(),
             signed_at=now,
             received_at=now,

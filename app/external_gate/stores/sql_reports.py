@@ -64,7 +64,10 @@ WHERE contract_id = :contract_id AND invoice_id IS NULL AND gate_reports.workflo
 ORDER BY at DESC, notification DESC LIMIT 1
 """
 
-_KNOWN = "SELECT 1 FROM history WHERE workflow_id = ? AND event = ? LIMIT 1"
+_KNOWN = """
+SELECT 1 FROM history
+WHERE workflow = (SELECT number FROM workflows WHERE workflow_id = ?) AND event = ? LIMIT 1
+"""
 
 _RAISED = "SELECT 1 FROM incidents WHERE workflow_id = ? AND kind = ? LIMIT 1"
 
