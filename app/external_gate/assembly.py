@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from external_gate.domain.charge import Payer
 from external_gate.domain.clock import Clock, HighWater
 from external_gate.domain.errors import Broken
-from external_gate.domain.host_notice import NoticeType, Subscriptions
 from external_gate.domain.identifiers import CustomerId
 from external_gate.engine.context import Engine, Policy
 from external_gate.engine.operations import Operations
@@ -25,16 +24,22 @@ from external_gate.gateways.gateway import Gateway, Surroundings
 from external_gate.guards.rules import GuardRules
 from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
+from external_gate.intake.retention import Retention
 from external_gate.intake.signature import AgeLimits
 from external_gate.metronome.client import MetronomeClient
 from external_gate.metronome.contracting_client import ContractingClient
-from external_gate.notices.courier import Courier, Route
-from external_gate.notices.notice_sink import SinkSurroundings
-from external_gate.notices.sink_registry import build_sink
+from external_gate.notices.courier import Courier
+from external_gate.notices.endpoints import (
+    forward_routes,
+    forwarding_of,
+    notice_routes,
+    subscriptions_of,
+)
 from external_gate.observe.courier_observer import LoggingCourierObserver
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
+from external_gate.observe.rounds_observer import LoggingRoundsObserver
 from external_gate.outbound.calls import Caller, Timeouts
 from external_gate.outbound.transport import CallerMaker, OwnCaller, WayOut
 from external_gate.payers.payer_source import PayerSurroundings
@@ -43,6 +48,7 @@ from external_gate.settings import Settings
 from external_gate.stores import choosing
 from external_gate.stores.store import Store
 from external_gate.thresholds.applying import PATIENCE, Thresholds
+from external_gate.thresholds.reached_watch import ReachedWatch
 from external_gate.thresholds.survey import CUSTOMERS_AT_ONCE
 
 check_gateway = registry.check
@@ -78,6 +84,9 @@ class Service:
     notice_receiver: NoticeReceiver
     operations: Operations
     courier: Courier
+    watch: ReachedWatch
+    retention: Retention
+    rounds_observer: LoggingRoundsObserver
     metrics: Metrics
     observer: LoggingObserver
     callers: tuple[OwnCaller, ...]
@@ -134,8 +143,9 @@ def make_service(
     high_water = HighWater(elapsed=elapsed_seconds)
     metrics = metrics or make_metrics()
     observer = LoggingObserver(metrics)
+    rounds_observer = LoggingRoundsObserver(metrics)
     random = random or SystemRandom()
-    store.keep_notices(subscriptions(settings))
+    store.keep_notices(subscriptions_of(settings.notices))
     callers = make_callers(settings)
     metronome_caller = callers.make(
         clock,
@@ -186,12 +196,24 @@ def make_service(
         operations=Operations(engine),
         courier=Courier(
             store,
-            make_routes(settings, notice_caller, clock),
+            {
+                **notice_routes(settings.notices, notice_caller, clock, resolve),
+                **forward_routes(settings.forward, notice_caller, resolve),
+            },
             clock=clock,
             random=random,
             observer=LoggingCourierObserver(metrics),
             poll=timedelta(seconds=settings.worker.poll_seconds),
         ),
+        watch=ReachedWatch(
+            store,
+            _make_contracting(settings, metronome_caller),
+            clock,
+            timedelta(minutes=settings.metronome.initiate_wait_minutes),
+            rounds_observer,
+        ),
+        retention=Retention(store, clock, _keep_others(settings), rounds_observer),
+        rounds_observer=rounds_observer,
         metrics=metrics,
         observer=observer,
         callers=(metronome_caller, gateway_caller, notice_caller),
@@ -225,11 +247,7 @@ async def open_thresholds(
         timeouts=_metronome_timeouts(settings),
         max_connections=CUSTOMERS_AT_ONCE,
     ) as caller:
-        contracting = ContractingClient(
-            caller,
-            base_url=settings.metronome.base_url,
-            token=settings.metronome.api_token.get_secret_value(),
-        )
+        contracting = _make_contracting(settings, caller)
         yield Thresholds(contracting, clock, settings.metronome.units, patience)
 
 
@@ -264,27 +282,6 @@ def make_gateways(settings: Settings, caller: Caller, clock: Clock) -> Mapping[s
                 f"than {longest}: raise worker.lease_seconds and worker.drain_seconds"
             )
     return gateways
-
-
-def subscriptions(settings: Settings) -> Subscriptions:
-    """Give which endpoints get which notices; empty when none is configured."""
-    endpoints = settings.notices.every_endpoint()
-    wanted = {
-        kind: tuple(name for name, one in endpoints.items() if kind in (one.events or NoticeType))
-        for kind in NoticeType
-    }
-    return {kind: names for kind, names in wanted.items() if names}
-
-
-def make_routes(settings: Settings, caller: Caller, clock: Clock) -> Mapping[str, Route]:
-    """Make the sink of every endpoint. Raises `Broken` for one that cannot be used."""
-    return {
-        name: Route(
-            build_sink(endpoint, SinkSurroundings(name, caller, clock, resolve)),
-            timedelta(seconds=endpoint.timeout_seconds),
-        )
-        for name, endpoint in settings.notices.every_endpoint().items()
-    }
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -343,6 +340,20 @@ def secrets_of(settings: Settings) -> list[str]:
 _SECRET_WORDS = ("secret", "token", "key", "password")
 
 
+def _make_contracting(settings: Settings, caller: Caller) -> ContractingClient:
+    return ContractingClient(
+        caller,
+        base_url=settings.metronome.base_url,
+        token=settings.metronome.api_token.get_secret_value(),
+    )
+
+
+def _keep_others(settings: Settings) -> timedelta:
+    """Give how long other notifications are kept: a late repetition must be known as one."""
+    knobs = settings.metronome
+    return timedelta(hours=max(knobs.keep_others_hours, knobs.keep_limit_hours))
+
+
 def _metronome_timeouts(settings: Settings) -> Timeouts:
     knobs = settings.metronome
     return Timeouts(
@@ -368,4 +379,5 @@ def _make_receiver(
         ),
         clock=clock,
         observer=observer,
+        forwarding=forwarding_of(settings.forward),
     )

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ import httpx
 import pytest
 from click.testing import Result
 
+from external_gate.domain.identifiers import CustomerId
 from external_gate.emulator import EmulatorSettings, make_server
+from external_gate.stores.store import Store
+from external_gate.testkit.store_checks.report_checks import reached, report
+from external_gate.testkit.store_checks.store_samples import LEASE
 from tests.cli.conftest import Home, receiving
 from tests.databases import Database
 
@@ -311,3 +315,31 @@ def test_void_purchase_that_nobody_heard_of_points_at_the_switch(shop: Shop) -> 
     assert found.exit_code == 1
     assert " void " in found.stdout
     assert "it is over and void" in found.stderr
+
+
+def test_threshold_without_its_webhook_is_missing_too(shop: Shop) -> None:
+    at = datetime.now(UTC)
+
+    async def work(store: Store) -> None:
+        told = replace(
+            reached(shop.contract),
+            customer_id=CustomerId(shop.customer),
+        )
+        await report(store, told, at=at)
+        (lost,) = await store.unanswered_thresholds(received_before=at, lease=LEASE, limit=9)
+        await store.settle_thresholds([lost.notification], lost_at=at)
+
+    shop.home.with_store(work)
+
+    found = shop.home.run("workflows", "missing")
+    (row,) = json.loads(shop.home.run("workflows", "missing", "--json").stdout)
+    others = shop.home.run("workflows", "missing", "--since", "1h", "--customer", shop.customer)
+
+    assert (found.exit_code, others.exit_code) == (1, 1)
+    assert shop.contract in found.stdout
+    assert "its webhook was lost" in " ".join(found.stderr.split())
+    assert (row["fate"], row["contract_id"], row["notification"]) == (
+        "unanswered",
+        shop.contract,
+        1,
+    )

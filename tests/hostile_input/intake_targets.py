@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from external_gate.domain.errors import BadInput
 from external_gate.domain.money import LARGEST_MINOR
 from external_gate.intake import envelope
+from external_gate.intake.body_fields import LONGEST_TEXT
+from external_gate.intake.gate_reports import is_report
 from external_gate.intake.receive import concerns_us
 from external_gate.intake.signature import (
     AgeLimits,
@@ -63,8 +65,15 @@ def judge_envelope(data: bytes) -> None:
     assert read.flaw is None or is_line(read.flaw, longest=2000)
     kept = (read.notification_id, read.type, read.workflow_id, read.customer_id, read.contract_id)
     for text in (*kept, read.invoice_id):
-        assert text is None or is_line(text, longest=envelope.LONGEST_TEXT)
+        assert text is None or is_line(text, longest=LONGEST_TEXT)
     assert concerns_us(read) in {True, False}
+    if is_report(read.type):
+        assert (read.report is None) <= (read.flaw is not None)
+    if read.report is not None:
+        for text in (read.report.contract_id, read.report.customer_id):
+            assert is_line(text, longest=LONGEST_TEXT)
+        for text in (read.report.status, read.report.message, read.report.workflow_type):
+            assert not text or is_line(text, longest=LONGEST_TEXT)
     if read.facts is not None:
         assert read.facts.workflow_id == read.workflow_id
         assert read.facts.total.is_finite()

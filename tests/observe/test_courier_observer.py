@@ -73,3 +73,11 @@ def test_outage_of_the_outbox_is_one_line(observer: LoggingCourierObserver, logg
     failed = [line for line in logged.lines if line["event"] == "courier_failed"]
     assert [line["error"] for line in failed] == ["Unavailable", "Unavailable"]
     assert "s3cret" not in logged.text
+
+
+def test_dead_forwarded_notification_names_its_own_command(
+    observer: LoggingCourierObserver, logged: Logged
+) -> None:
+    observer.notice_buried(9, "forward.ledger")
+
+    assert "external-gate forward resend 9 --endpoint ledger" in logged.line["cure"]

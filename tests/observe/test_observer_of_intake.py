@@ -103,3 +103,17 @@ def test_delivery_refused_for_its_date_alone_is_an_error_about_our_clock(
     assert (line["reason"], line["age_seconds"]) == ("too_new", -600)
     assert "NTP" in line["cure"]
     assert count("clock_suspected_total") == 1
+
+
+def test_status_that_contradicts_is_an_incident_with_its_cure(
+    observer: LoggingObserver, logged: Logged, count: Callable[..., float]
+) -> None:
+    told = Recorded(Receipt.RECORDED, 7, ID, contradicts=True)
+
+    observer.recorded(told, "payment_gate.payment_status", SECOND, None)
+
+    line = logged.lines[-1]
+    assert (line["event"], line["level"]) == ("incident_raised", "warning")
+    assert (line["kind"], line["number"]) == ("payment_status_contradicted", 7)
+    assert f"external-gate workflows show {ID}" in line["command"]
+    assert count("incidents_raised_total", kind="payment_status_contradicted") == 1

@@ -66,6 +66,8 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
         "store.url": "postgresql://db/other",
         "payers.url": "http://127.0.0.1:1",
         "notices.url": "http://127.0.0.1:1",
+        "forward.url": "http://127.0.0.1:1",
+        "forward.types": '["invoice.*"]',
         "routing.default": "main",
         "server.http_parser": "h11",
         "outbound.transport": "httpx",

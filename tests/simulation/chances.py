@@ -71,6 +71,7 @@ class Chances:
     """Draws everything that a world leaves to chance, and counts the faults."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.random = Random(seed)  # noqa: S311 - reproducible on purpose
         self.struck: Counter[str] = Counter()
         self.rates = self._mix()

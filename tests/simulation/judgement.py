@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from external_gate.domain.charge import Lookup
 from external_gate.domain.workflow import ENDED, HeldReason, State, Verdict
+from tests.simulation.status_news import KIND as STATUS_CONTRADICTED
 from tests.simulation.truth import Fate, Harm, Place
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _judge(universe: "Universe", fate: Fate, row: Row | None) -> None:
     truth.must("P1", state != State.HELD or held_reason is not None, f"{name} is held for nothing")
     unread = held_reason == HeldReason.UNKNOWN_CHARGE and _has_seen_money(universe, name)
     truth.must("P1", not unread, f"{name} is held as unknown although its proof is on record")
-    incidents = _count(universe, "incidents", name)
+    incidents = _incidents(universe, name)
     by_person = bool(fate.persons) or fate.gateway_broke_its_word
     if state == State.RELEASED:
         proven = bool(fate.took_money()) or by_person
@@ -74,7 +75,7 @@ def _is_at_rest(universe: "Universe", fate: Fate) -> bool:
         undecided = any(one.place in {Place.PENDING, Place.PROCESSING} for one in fate.tries)
         gateways = (universe.gateways[one.charge_id.split("-")[0]] for one in fate.tries)
         dumb = any(g.kind.capabilities.lookup is not Lookup.QUERY for g in gateways)
-        return (undecided or dumb) and _count(universe, "incidents", fate.workflow_id) > 0
+        return (undecided or dumb) and _incidents(universe, fate.workflow_id) > 0
     return False
 
 
@@ -102,7 +103,9 @@ def _has_seen_money(universe: "Universe", workflow_id: str) -> bool:
     return bool(row[0])
 
 
-def _count(universe: "Universe", table: str, workflow_id: str) -> int:
-    sql = f"SELECT count(*) FROM {table} WHERE workflow_id = ?"  # noqa: S608 - our own words
-    (count,) = universe.world.database.reader.execute(sql, (workflow_id,)).fetchone()
+def _incidents(universe: "Universe", workflow_id: str) -> int:
+    """Count what tells of the charge; what Metronome says of a payment tells nothing of it."""
+    sql = "SELECT count(*) FROM incidents WHERE workflow_id = ? AND kind <> ?"
+    asked = (workflow_id, STATUS_CONTRADICTED)
+    (count,) = universe.world.database.reader.execute(sql, asked).fetchone()
     return int(count)

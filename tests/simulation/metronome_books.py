@@ -50,6 +50,8 @@ class MetronomeBooks:
     now: Callable[[], float]
     workflows: dict[str, GateWorkflow] = field(default_factory=dict)
     stored: dict[str, ReleaseAnswer] = field(default_factory=dict)
+    ended: Callable[[GateWorkflow, str], None] = lambda _workflow, _status: None
+    """Called when a workflow ends, with the status that is announced."""
 
     def release(self, workflow_id: str, verdict: Verdict, key: str) -> ReleaseAnswer:
         """Execute a release, or replay what was answered under its key."""
@@ -69,6 +71,7 @@ class MetronomeBooks:
         if workflow.course is Course.COMMITTING:
             self.timeline.tell("Metronome", "{} is {} without us", workflow_id, course)
             workflow.course = course
+            self.ended(workflow, "paid" if course is Course.COMMITTED else "failed")
 
     def invoice(self, invoice_id: str) -> Invoice | None:
         """Give an invoice; void when every workflow of it came to nothing."""
@@ -105,4 +108,5 @@ class MetronomeBooks:
         paid = verdict is Verdict.PAID
         workflow.course = Course.COMMITTED if paid else Course.CANCELLED
         self.timeline.tell("Metronome", "{} is {}", workflow_id, workflow.course)
+        self.ended(workflow, verdict.value)
         return ReleaseAnswer(ReleaseResult.DONE)

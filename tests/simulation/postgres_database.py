@@ -24,6 +24,7 @@ TABLES = (
     "incidents",
     "payers",
     "gateway_notices",
+    "gate_reports",
     "host_notices",
     "notice_deliveries",
     "meta",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from random import Random
 from typing import Any
 
 from external_gate.domain.charge import Payer
@@ -26,6 +27,7 @@ from tests.simulation.people import People
 from tests.simulation.process import RESTARTS_WITHIN_SECONDS
 from tests.simulation.refusing_guard import draw_rules
 from tests.simulation.service import Service, Setting
+from tests.simulation.status_news import StatusNews
 from tests.simulation.troubles import Troubles
 from tests.simulation.truth import Fate, PromiseBroken, Try
 from tests.simulation.virtual_loop import RunsHot, VirtualLoop
@@ -101,6 +103,7 @@ class Universe:
             "second": self._gateway("second", kind_for("drawn", chances)),
         }
         self.metronome = MetronomeBooks(world.timeline, world.loop.time)
+        self.metronome.ended = StatusNews(world, Random(chances.seed)).tell  # noqa: S311 - a world's
         self.setting = Setting(
             policy=_draw_policy(chances),
             rules=draw_rules(world),

@@ -24,7 +24,8 @@ from external_gate.notices import (
     Taken,
     Timeouts,
 )
-from external_gate.notices.webhook_sink import WebhookSink, build, parse
+from external_gate.notices.posting import parse
+from external_gate.notices.webhook_sink import WebhookSink, build
 from external_gate.testkit.fake_server import WireRequest, send
 
 

@@ -25,6 +25,7 @@ from external_gate.testkit.store_conformance import AREAS, play_store
 from tests.stores.conftest import Tapped
 from tests.stores.store_rigs import SqliteRig
 from tests.tallies import count
+from tests.testkit import naive_reporters as reporters
 from tests.testkit import naive_stores as naive
 
 MOVED = 136
@@ -179,6 +180,60 @@ FAULTS: list[tuple[type[SqliteStore], tuple[str, ...], set[str]]] = [
         {
             "claimed-notice-is-nobody-elses-until-its-lease-ends",
             "processes-never-claim-one-notice-at-the-same-moment",
+        },
+    ),
+    (
+        reporters.BelievesOldStatuses,
+        ("reports",),
+        {
+            "status-from-before-the-release-says-nothing",
+            "status-that-a-later-one-has-replaced-is-no-incident",
+            "reports-survive-in-full",
+        },
+    ),
+    (
+        reporters.OverlooksStatuses,
+        ("reports",),
+        {
+            "status-after-the-decision-confirms-it-once",
+            "status-against-the-decision-is-one-incident-and-moves-nothing",
+            "contradicting-status-is-told-to-the-host",
+            "status-before-any-decision-decides-nothing",
+            "reports-survive-in-full",
+        },
+    ),
+    (
+        reporters.MatchesWithoutTheContract,
+        ("reports",),
+        {
+            "status-of-another-invoice-or-contract-says-nothing",
+            "one-workflow-follows-one-threshold-of-its-contract",
+        },
+    ),
+    (
+        reporters.DecidesByStatus,
+        ("reports",),
+        {"status-before-any-decision-decides-nothing"},
+    ),
+    (
+        reporters.LeasesNoThreshold,
+        ("reports",),
+        {"threshold-that-nothing-followed-is-given-to-one-process-and-settled-once"},
+    ),
+    (
+        reporters.PassesOnWithoutHeaders,
+        ("forwards",),
+        {"what-is-passed-on-is-what-came", "forwarded-notification-can-be-sent-again"},
+    ),
+    (
+        reporters.PrunesByAgeAlone,
+        ("forwards",),
+        {
+            "old-notifications-go-and-with-them-what-was-passed-on",
+            "notification-on-its-way-to-somebody-is-not-removed",
+            "what-asked-for-a-charge-or-may-have-is-never-removed",
+            "report-of-a-workflow-is-never-removed",
+            "threshold-is-removed-only-when-it-is-settled",
         },
     ),
     (naive.MovesDueAt, ("leases",), {"due-at-stays-what-was-saved"}),

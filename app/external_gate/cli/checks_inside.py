@@ -1,6 +1,7 @@
 """What `doctor` looks at on this machine: the store, gateways, payers, guards, what waits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from external_gate.assembly import make_store
 from external_gate.cli.checks_postgres import postgres_checks
@@ -9,6 +10,7 @@ from external_gate.cli.moments import short_age
 from external_gate.domain.charge import Capabilities, Idempotency, Lookup, Payer
 from external_gate.domain.clock import Clock
 from external_gate.domain.errors import GateError
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.identifiers import CustomerId
 from external_gate.gateways import registry
 from external_gate.gateways.gateway import Surroundings
@@ -29,6 +31,12 @@ LITTLE_ROOM_MEBIBYTES = 1024
 
 NO_ROOM_MEBIBYTES = 50
 """Less than the write-ahead log of a busy hour; the next notification may be refused."""
+
+RECENT = timedelta(days=30)
+"""As far back as `workflows missing` looks by itself."""
+
+MOST_MISSED = 100
+"""That are counted: whatever is wrong, it is wrong for all of them."""
 
 HELD_LIST = "external-gate workflows list --held"
 
@@ -99,6 +107,8 @@ async def _kept_checks(store: Store, settings: Settings) -> list[Check]:
     try:
         await store.open()
         checks = [*waiting_checks(await store.counts())]
+        since = datetime.now(UTC) - RECENT
+        checks += missed_checks(await store.lost_thresholds(since=since, limit=MOST_MISSED))
         if settings.payers.source == "table" and not await store.payers(limit=1):
             checks.append(
                 warning(
@@ -126,6 +136,19 @@ def waiting_checks(counts: Counts) -> Iterator[Check]:
         yield warning("incidents", told, cure="external-gate workflows list --incidents")
     else:
         yield fine("incidents", "none on record")
+
+
+def missed_checks(missed: Sequence[KeptReport]) -> Iterator[Check]:
+    """Say for how many thresholds Metronome's webhook never came."""
+    if not missed:
+        return
+    count = f"{len(missed)}{' or more' if len(missed) == MOST_MISSED else ''}"
+    yield warning(
+        "webhooks",
+        f"thresholds reached in the last {RECENT.days} days without the webhook that asks for the "
+        f"charge: {count}",
+        cure="external-gate workflows missing",
+    )
 
 
 def gateway_checks(

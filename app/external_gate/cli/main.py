@@ -38,6 +38,9 @@ COMMANDS: Mapping[str, Place] = {
     "notices": Place(
         f"{_CLI}.notices:notices", "See what your application was told, and tell it again."
     ),
+    "forward": Place(
+        f"{_CLI}.forward:forward", "See which notifications were passed on, and send them again."
+    ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
     "gateways": Place(f"{_CLI}.gateways:gateways", "See, make and certify gateway adapters."),
     "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or move it."),

@@ -13,10 +13,11 @@ from external_gate.cli.moments import DURATION, SINCE, readable
 from external_gate.cli.showing import as_json, safe, table
 from external_gate.cli.thresholds_desk import Desk, of_contract, with_desk
 from external_gate.cli.thresholds_list import end_progress, tell_progress
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.identifiers import CustomerId
 from external_gate.domain.money import bare_currency
 from external_gate.thresholds.survey import Survey
-from external_gate.thresholds.threshold_view import unreceived_view
+from external_gate.thresholds.threshold_view import unanswered_view, unreceived_view
 from external_gate.thresholds.unreceived import Fate, Search, Unreceived
 
 _HEADER = ("INVOICE", "ISSUED", "AMOUNT", "FATE", "CUSTOMER", "CONTRACT")
@@ -46,29 +47,54 @@ def missing(
 ) -> None:
     """Find commit purchases of external gates for which no workflow was ever received.
 
-    Compares Metronome's invoices with our books, and says what can be done. Ends with 1 when there
-    are any.
+    Compares Metronome's invoices with our books, and says what can be done. Lists as well the
+    thresholds that Metronome reported as reached and that no payment_gate.external_initiate
+    followed. Ends with 1 when there are any.
 
     \b
     Example:
       external-gate workflows missing --since 7d
     """
 
-    async def work(desk: Desk) -> list[Unreceived]:
+    async def work(desk: Desk) -> tuple[list[Unreceived], list[KeptReport]]:
+        whose = None if customer is None else CustomerId(customer)
         survey = Survey(desk.thresholds, desk.books, tell_progress)
         search = Search(survey, since=since, until=desk.clock.now() - older_than)
-        walk = search.walk(customer_id=None if customer is None else CustomerId(customer))
+        walk = search.walk(customer_id=whose)
         found = [each async for each in walk if every_fate or each.fate is not Fate.COMMITTED]
         end_progress(survey.progress)
-        return found
+        return found, await desk.books.unanswered(since=since, customer_id=whose)
 
-    found = with_desk(config_path, work)
+    found, unanswered = with_desk(config_path, work)
     if json_wanted:
-        click.echo(as_json([unreceived_view(each) for each in found]))
+        views = [unreceived_view(each) for each in found]
+        click.echo(as_json(views + [unanswered_view(each) for each in unanswered]))
     else:
         _print(found)
-    if any(each.fate is not Fate.COMMITTED for each in found):
+        _print_unanswered(unanswered)
+    if unanswered or any(each.fate is not Fate.COMMITTED for each in found):
         sys.exit(THE_ANSWER_IS_NO)
+
+
+def _print_unanswered(unanswered: Sequence[KeptReport]) -> None:
+    if not unanswered:
+        return
+    cells = [
+        (
+            str(told.notification),
+            readable(told.report.happened_at(told.received_at)),
+            told.report.customer_id,
+            told.report.contract_id,
+        )
+        for told in unanswered
+    ]
+    for line in table(("NOTIFICATION", "REACHED", "CUSTOMER", "CONTRACT"), cells):
+        click.echo(line)
+    click.echo(
+        "these thresholds were reached, and no payment_gate.external_initiate followed: its "
+        "webhook was lost. Once Metronome has its invoice, that is listed with what can be done",
+        err=True,
+    )
 
 
 def _print(found: Sequence[Unreceived]) -> None:

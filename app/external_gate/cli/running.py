@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from external_gate.assembly import Service, make_metrics, make_service, make_store, secrets_of
+from external_gate.cli.rounds import rounds_of
 from external_gate.domain.errors import Unavailable
 from external_gate.observe import events
 from external_gate.observe.logs import configure
@@ -51,6 +52,7 @@ class Run:
         self._service = service
         self._readiness = Readiness()
         self._worker = service.worker() if with_worker else None
+        self._rounds = rounds_of(service)
         self._server = self._make_server() if with_web else None
         self._stopping = asyncio.Event()
         self._restored = service.store.restored
@@ -62,7 +64,7 @@ class Run:
             loop.add_signal_handler(number, self.stop)
         beating = asyncio.create_task(self._keep_beating())
         working = asyncio.create_task(self._work())
-        telling = asyncio.create_task(self._tell_host())
+        beside = asyncio.create_task(self._work_beside())
         if self._worker is not None:
             self._service.store.when_due(self._worker.wake)
         # A worker that fails takes the process with it: its supervisor starts a whole one again.
@@ -70,10 +72,10 @@ class Run:
         try:
             await self._serve(announce=announce)
             await working
-            await telling
+            await beside
         finally:
-            telling.cancel()  # where the worker or the web has failed
-            await asyncio.gather(telling, return_exceptions=True)
+            beside.cancel()  # where the worker or the web has failed
+            await asyncio.gather(beside, return_exceptions=True)
             beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beating
@@ -87,6 +89,7 @@ class Run:
         if self._worker is not None:
             self._worker.drain()
             self._service.courier.drain()
+            self._rounds.drain()
         delay = 0.0 if hurry else self._service.settings.server.drain_delay_seconds
         asyncio.get_running_loop().call_later(delay, self._close_listener)
 
@@ -114,10 +117,10 @@ class Run:
         else:
             await self._stopping.wait()
 
-    async def _tell_host(self) -> None:
-        """Deliver notices wherever a worker runs; a process that only receives tells nobody."""
+    async def _work_beside(self) -> None:
+        """Deliver notices and make the rounds, wherever a worker runs."""
         if self._worker is not None:
-            await self._service.courier.run()
+            await asyncio.gather(self._service.courier.run(), self._rounds.run())
 
     async def _keep_beating(self) -> None:
         while True:

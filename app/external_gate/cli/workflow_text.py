@@ -10,6 +10,7 @@ from datetime import datetime
 from external_gate.cli.moments import readable, short_age
 from external_gate.cli.showing import painted, pasteable, safe
 from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.ledger import HistoryEntry, Incident, Release
 from external_gate.domain.workflow import State, Workflow
 from external_gate.engine.advice import offered, what_next
@@ -27,6 +28,8 @@ class WholeStory:
     incidents: Sequence[Incident]
     notices: Sequence[KeptNotice] = ()
     """The newest of what gateways told by themselves."""
+    reports: Sequence[KeptReport] = ()
+    """The newest of what Metronome reported about the gate."""
 
 
 def workflow_lines(story: WholeStory, *, now: datetime) -> Iterator[str]:
@@ -42,6 +45,7 @@ def workflow_lines(story: WholeStory, *, now: datetime) -> Iterator[str]:
     yield from _section("attempts", _attempt_lines(story.dossier.attempts))
     yield from _section("notices of the gateway", map(_notice_line, story.notices))
     yield from _section("releases", map(_release_line, story.dossier.releases))
+    yield from _section("reports of Metronome", map(_report_line, story.reports))
     yield from _section("incidents", map(_incident_line, story.incidents))
     yield from _section("history", map(_history_line, story.history))
 
@@ -139,6 +143,16 @@ def _release_line(release: Release) -> str:
     at = f" at {readable(release.answered_at)}" if release.answered_at else ""
     first = f"{_times(release.sends)}, first {readable(release.first_sent_at)}"
     return safe(f"{release.verdict}  key {release.key}: {first}; {answer}{at}")
+
+
+def _report_line(told: KeptReport) -> str:
+    report = told.report
+    said = " ".join(part for part in (report.kind.removeprefix("payment_gate."), report.status))
+    why = f" ({report.message})" if report.message else ""
+    happened = f", of {readable(report.told_at)}" if report.told_at else ""
+    times = f", {told.deliveries} times" if told.deliveries > 1 else ""
+    line = f"{readable(told.received_at)}  {said.strip()}{why}{happened}"
+    return safe(f"{line}, notification {told.notification}{times}")
 
 
 def _incident_line(incident: Incident) -> str:

@@ -24,7 +24,8 @@ PAGE = 500
 """Rows read at once: enough to make the round trips not matter."""
 
 MOST_NOTICES = 50
-"""Of gateways, shown with a workflow: the newest; a gateway may tell the same a thousand times."""
+"""Of gateways and of Metronome, shown with a workflow: the newest; anybody may tell the same a
+thousand times."""
 
 _HEADER = ("WORKFLOW", "STATE", "HELD BECAUSE", "AMOUNT", "AGE", "CUSTOMER", "INVOICE", "")
 
@@ -188,7 +189,11 @@ def show_workflow(*, workflow_id: str, json_wanted: bool, config_path: Path | No
         leave(workflow_acts.unknown(workflow_id), THE_ANSWER_IS_NO)
     if json_wanted:
         view = dossier_view(
-            told.dossier, history=told.history, incidents=told.incidents, notices=told.notices
+            told.dossier,
+            history=told.history,
+            incidents=told.incidents,
+            notices=told.notices,
+            reports=told.reports,
         )
         click.echo(as_json(view))
         return
@@ -205,4 +210,5 @@ async def _everything(store: Store, workflow_id: WorkflowId) -> WholeStory | Non
         history=await store.history(workflow_id),
         incidents=await store.incidents(workflow_id),
         notices=await store.notices_of(workflow_id, limit=MOST_NOTICES),
+        reports=await store.gate_reports(workflow_id, limit=MOST_NOTICES),
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -92,6 +92,9 @@ class KeptHostNotice:
     """Counts a workflow's notices from 1; 0 for one without a workflow."""
     at: datetime
     body: str
+    """Empty of one that is passed on: its bytes are those of the notification."""
+    notification: int | None = None
+    """The number of Metronome's notification that is passed on; None for a notice of ours."""
     deliveries: tuple[NoticeDelivery, ...] = ()
 
 
@@ -110,6 +113,8 @@ class DueNotice:
     """This try's number, from 1; it guards what becomes of the delivery."""
     rung: int
     """This try's number since the notice began to be offered, or a person sent it again."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that are passed on with it; none of a notice of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,8 @@ class NoticeFilter:
     state: DeliveryState | None = None
     """Of the delivery to `endpoint`, or to any."""
     workflow_id: WorkflowId | None = None
+    forwarded: bool | None = None
+    """Only Metronome's notifications that are passed on, or only notices of ours."""
     limit: int = 100
     before: int | None = None
     """Only below this number: the next page."""

@@ -39,6 +39,7 @@ class IncidentKind(StrEnum):
     REVERSED = "reversed"  # money went back after `paid` was decided
     SECOND_CHARGE = "second_charge"  # two charges stand under one workflow
     RELEASE_CONTRADICTED = "release_contradicted"  # Metronome did the opposite of what was owed
+    PAYMENT_STATUS_CONTRADICTED = "payment_status_contradicted"  # Metronome reports the opposite
     PENDING_OVERDUE = "pending_overdue"  # not final at the deadline and cannot be cancelled
     REFUND_FAILED = "refund_failed"  # a refund that was asked for cannot be confirmed
     UNKNOWN_ACCEPTED = "unknown_accepted"  # a person settled while an attempt was unknown

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.ledger import HistoryEntry, Incident, Release
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import (
@@ -62,6 +63,7 @@ def dossier_view(
     history: Sequence[HistoryEntry],
     incidents: Sequence[Incident],
     notices: Sequence[KeptNotice] = (),
+    reports: Sequence[KeptReport] = (),
 ) -> View:
     """Give everything that is known about one workflow, for operators.
 
@@ -81,6 +83,7 @@ def dossier_view(
         "attempts": [_attempt(attempt) for attempt in dossier.attempts],
         "releases": [_release(release) for release in dossier.releases],
         "gateway_notices": [notice_view(notice) for notice in notices],
+        "metronome_reports": [report_view(told) for told in reports],
         "incidents": [_incident(incident) for incident in incidents],
         "history": [_entry(entry) for entry in history],
     }
@@ -137,6 +140,24 @@ def notice_view(notice: KeptNotice) -> View:
         "deliveries": notice.deliveries,
         "workflow_id": notice.workflow_id,
         "evidence": notice.evidence,
+    }
+
+
+def report_view(told: KeptReport) -> View:
+    """Give what Metronome reported about a gate."""
+    report = told.report
+    return {
+        "notification": told.notification,
+        "type": report.kind.value,
+        "workflow_type": report.workflow_type,
+        "customer_id": report.customer_id,
+        "contract_id": report.contract_id,
+        "invoice_id": report.invoice_id,
+        "payment_status": report.status or None,
+        "error_message": report.message or None,
+        "timestamp": _maybe(report.told_at),
+        "received_at": instant_view(told.received_at),
+        "deliveries": told.deliveries,
     }
 
 

@@ -10,15 +10,20 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Self
 
+from external_gate.domain.gate_report import GateReport
 from external_gate.domain.money import bare_currency
+from external_gate.intake.body_fields import (
+    kept_text,
+    optional_text,
+    properties_of,
+    required_text,
+)
+from external_gate.intake.gate_reports import is_report, read_report
 
 INITIATE = "payment_gate.external_initiate"
 """The one type that asks for a charge."""
 
 GATE_PREFIX = "payment_gate."
-
-LONGEST_TEXT = 200
-"""Characters. Ids are UUIDs of 36; more than this is no id, and would not fit an index."""
 
 MOST_DIGITS = 40
 FARTHEST_EXPONENT = 20
@@ -66,6 +71,8 @@ class Envelope:
     """SHA-256 of the body as it came, in hex."""
     facts: InitiateFacts | None = None
     """Only of `INITIATE`, and only without a flaw."""
+    report: GateReport | None = None
+    """Of the notifications about a gate that ask for no charge; a lost id of theirs is no loss."""
     flaw: str | None = None
     """What is wrong, in words for people and without anything that the sender wrote."""
     workflow_id: str | None = None
@@ -90,22 +97,24 @@ def read(body: bytes) -> Envelope:
     sent = _json_object(body, flaws)
     if sent is None:
         return Envelope(notification_id=digest, type="", digest=digest, flaw=_sentence(flaws))
-    notification_id = _text(sent, "id", flaws) or digest
-    kind = _text(sent, "type", flaws)
+    notification_id = required_text(sent, "id", flaws) or digest
+    kind = required_text(sent, "type", flaws)
     facts = _facts(sent, flaws) if kind == INITIATE else None
+    report = read_report(kind, sent, flaws) if is_report(kind) else None
     # A lost type may have been INITIATE; any other one has no workflow of ours in it.
-    workflow = _hints(sent) if kind in {"", INITIATE} else {}
-    hints = _hints(sent) if kind.startswith(GATE_PREFIX) else workflow
+    workflow = properties_of(sent) if kind in {"", INITIATE} else {}
+    hints = properties_of(sent) if kind.startswith(GATE_PREFIX) else workflow
     return Envelope(
         notification_id=notification_id,
         type=kind,
         digest=digest,
         facts=None if flaws else facts,
+        report=report,
         flaw=_sentence(flaws),
-        workflow_id=_kept(workflow.get("workflow_id")),
-        customer_id=_kept(hints.get("customer_id")),
-        contract_id=_kept(hints.get("contract_id")),
-        invoice_id=_kept(hints.get("invoice_id")),
+        workflow_id=kept_text(workflow.get("workflow_id")),
+        customer_id=kept_text(hints.get("customer_id")),
+        contract_id=kept_text(hints.get("contract_id")),
+        invoice_id=kept_text(hints.get("invoice_id")),
     )
 
 
@@ -119,45 +128,18 @@ def _facts(sent: Mapping[str, object], flaws: list[str]) -> InitiateFacts | None
     if any(value is _REPEATED for value in properties.values()):
         flaws.append("a name stands twice in properties")
     return InitiateFacts(
-        workflow_id=_text(properties, "workflow_id", flaws),
-        workflow_type=_optional_text(properties, "workflow_type", flaws),
-        customer_id=_text(properties, "customer_id", flaws),
-        contract_id=_text(properties, "contract_id", flaws),
-        invoice_id=_text(properties, "invoice_id", flaws),
+        workflow_id=required_text(properties, "workflow_id", flaws),
+        workflow_type=optional_text(properties, "workflow_type", flaws),
+        customer_id=required_text(properties, "customer_id", flaws),
+        contract_id=required_text(properties, "contract_id", flaws),
+        invoice_id=required_text(properties, "invoice_id", flaws),
         total=_total(properties, "invoice_total", flaws),
-        currency=_text(properties, "invoice_currency", flaws),
+        currency=required_text(properties, "invoice_currency", flaws),
     )
-
-
-def _hints(sent: Mapping[str, object]) -> Mapping[str, object]:
-    properties = sent.get("properties")
-    return properties if isinstance(properties, dict) else {}
 
 
 def _sentence(flaws: list[str]) -> str | None:
     return "; ".join(flaws) or None
-
-
-def _text(fields: Mapping[str, object], name: str, flaws: list[str]) -> str:
-    """Give a required string; empty, and a flaw, when there is none to keep."""
-    text = _kept(fields.get(name))
-    if text is None:
-        flaws.append(f"{name} is missing or no printable text of 1 to {LONGEST_TEXT} characters")
-    return text or ""
-
-
-def _optional_text(fields: Mapping[str, object], name: str, flaws: list[str]) -> str:
-    return "" if fields.get(name) in (None, "") else _text(fields, name, flaws)
-
-
-def _kept(value: object) -> str | None:
-    """Give a string that a database can store, an index find again and a terminal show, or None.
-
-    Not printable are NUL, other control characters, and halves of surrogate pairs.
-    """
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        return None
-    return value if value.strip() and value.isprintable() else None
 
 
 def _total(fields: Mapping[str, object], name: str, flaws: list[str]) -> Decimal:

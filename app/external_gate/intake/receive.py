@@ -1,18 +1,25 @@
 """From signed bytes to a durable row: verify, read, record in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from external_gate.domain.clock import Clock
 from external_gate.domain.errors import BadInput
+from external_gate.domain.forwarding import Forwarding
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
 from external_gate.intake import envelope, signature
 from external_gate.intake.envelope import Envelope
-from external_gate.intake.signature import AgeLimits, Freshness, SignatureRefused, Verified
+from external_gate.intake.signature import (
+    SIGNATURE_HEADERS,
+    AgeLimits,
+    Freshness,
+    SignatureRefused,
+    Verified,
+)
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import NewNotification, Recorded
 
@@ -49,6 +56,7 @@ class Receiver:
     limits: AgeLimits
     clock: Clock
     observer: IntakeObserver
+    forwarding: Forwarding = field(default_factory=Forwarding)
 
     async def receive(self, headers: Mapping[str, str], body: bytes) -> Recorded:
         """Make one delivery durable; header names are lower case.
@@ -68,6 +76,9 @@ class Receiver:
             raise
         read = envelope.read(body)
         notification = _notification(read, body, verified, now)
+        if wanted_by := self.forwarding.wanted_by(read.type):
+            passed_on = _passed_on(headers)
+            notification = replace(notification, forward_to=wanted_by, headers=passed_on)
         recorded = await self.store.record(notification)
         held = notification.workflow.held_reason if notification.workflow else None
         self.observer.recorded(recorded, read.type, verified.age, read.flaw, held=held)
@@ -117,7 +128,20 @@ def _notification(
         concerns_us=concerns_us(read),
         flaw=read.flaw,
         workflow=_workflow(read, verified.freshness, now),
+        report=read.report,
     )
+
+
+_PASSED_ON = frozenset({*SIGNATURE_HEADERS, "content-type"})
+
+
+def _passed_on(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the headers by which a receiver proves and reads what is passed on, as they came."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name in _PASSED_ON and value.isascii() and value.isprintable()
+    }
 
 
 def concerns_us(read: Envelope) -> bool:

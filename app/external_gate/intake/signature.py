@@ -19,6 +19,9 @@ SIGNATURE_HEADER: Literal["metronome-webhook-signature"] = "metronome-webhook-si
 DATE_HEADER: Literal["x-metronome-date"] = "x-metronome-date"
 LEGACY_DATE_HEADER: Literal["date"] = "date"
 
+SIGNATURE_HEADERS = (SIGNATURE_HEADER, DATE_HEADER, LEGACY_DATE_HEADER)
+"""All that a receiver needs, besides the body and the secret."""
+
 
 class Freshness(StrEnum):
     """What may be done with a delivery of its age."""

@@ -204,7 +204,7 @@ class Courier:
 
     async def _delivered(self, lane: _Lane, due: DueNotice) -> Delivery:
         """Let the sink try; what escapes it, or outlasts its timeout, is not taken."""
-        notice = OutgoingNotice(due.message_id, due.type, due.at, due.body)
+        notice = OutgoingNotice(due.message_id, due.type, due.at, due.body, due.headers)
         try:
             async with asyncio.timeout((lane.route.timeout + GRACE / 3).total_seconds()):
                 found: object = await lane.route.sink.deliver(notice)

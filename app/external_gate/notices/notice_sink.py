@@ -1,6 +1,6 @@
 """The contract of a notice sink; a stranger can write one from this page alone."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -24,6 +24,8 @@ class OutgoingNotice:
     """When it happened."""
     body: bytes = field(repr=False)
     """JSON in ASCII: type, timestamp, data. To be passed on unchanged."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of a notification of Metronome's that is passed on; a sink of a plugin gets none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from structlog.typing import FilteringBoundLogger
 
+from external_gate.domain.forwarding import FORWARD_PREFIX
 from external_gate.domain.host_notice import DueNotice
 from external_gate.observe import cures, events
 from external_gate.observe.metrics import Metrics
@@ -56,5 +57,8 @@ class LoggingCourierObserver:
         self._is_away = True
 
     def _buried(self, **facts: object) -> None:
-        cure = cures.NOTICE_DEAD.format(number=facts["number"], endpoint=facts["endpoint"])
+        endpoint = str(facts["endpoint"])
+        is_forward = endpoint.startswith(FORWARD_PREFIX)
+        advice = cures.FORWARD_DEAD if is_forward else cures.NOTICE_DEAD
+        cure = advice.format(number=facts["number"], endpoint=endpoint.removeprefix(FORWARD_PREFIX))
         self._log.warning(events.NOTICE_BURIED, **facts, cure=cure)

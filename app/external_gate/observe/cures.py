@@ -160,6 +160,10 @@ INCIDENT_CURES: Mapping[IncidentKind, Cure] = {
         "Metronome did the opposite of what it was told; look at the invoice and the commit there, "
         "and clear it up with them"
     ),
+    _I.PAYMENT_STATUS_CONTRADICTED: Cure(
+        "Metronome reports the payment otherwise than we decided; look at the invoice and the "
+        "commit there. Nothing was moved: the outcome and the money stay as they are"
+    ),
     _I.PENDING_OVERDUE: Cure(
         "the charge is not final at its deadline and could not be cancelled; ask the gateway. We "
         "go on waiting for its word"
@@ -195,6 +199,12 @@ CONFLICTED = (
     "{number} with external-gate workflows show {id}"
 )
 
+WEBHOOK_MISSED = (
+    "a threshold was reached and Metronome's payment_gate.external_initiate did not come: see that "
+    "webhooks arrive (external-gate doctor), then what is missing: external-gate workflows missing "
+    "--customer {customer_id}"
+)
+
 UNMATCHED = (
     "a gateway told of a charge that our books do not know; look it up there by its key: is it of "
     "another installation, or was a backup restored here? It is kept, see: external-gate "
@@ -216,7 +226,13 @@ NOTICE_DEAD = (
     "then send it again: external-gate notices resend {number} --endpoint {endpoint}"
 )
 
+FORWARD_DEAD = (
+    "a forwarded notification was not taken for three days, or is not wanted; mend the endpoint, "
+    "then send it again: external-gate forward resend {number} --endpoint {endpoint}"
+)
+
 ENDPOINT_GONE = (
     "the endpoint answered 410 Gone, so that this process sends it nothing more: delete its table "
-    "from [notices], or mend the address, and start again. What waits is kept for three days"
+    "from [notices] or [forward], or mend the address, and start again. What waits is kept for "
+    "three days"
 )

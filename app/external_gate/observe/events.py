@@ -19,6 +19,9 @@ NOTIFICATION_RECORDED: Final = "notification_recorded"
 NOTIFICATION_FLAWED: Final = "notification_flawed"
 NOTIFICATION_CONFLICTED: Final = "notification_conflicted"
 NOTIFICATION_REFUSED: Final = "notification_refused"
+WEBHOOK_MISSED: Final = "webhook_missed"  # a threshold was reached, and no charge asked for
+NOTIFICATIONS_PRUNED: Final = "notifications_pruned"
+ROUND_FAILED: Final = "round_failed"  # it is made again at its next time
 CLOCK_SUSPECTED: Final = "clock_suspected"
 
 # Notices of gateways.

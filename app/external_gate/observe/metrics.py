@@ -96,6 +96,14 @@ class Metrics:
             "notifications_flawed_total",
             "Notifications with a valid signature that were not understood; they are kept.",
         )
+        self._missed = add.counter(
+            "webhooks_missed_total",
+            "Thresholds that were reached and that no payment_gate.external_initiate followed.",
+        )
+        self._pruned = add.counter(
+            "notifications_pruned_total",
+            "Notifications removed after their time because they belong to nothing.",
+        )
         self._age = add.histogram(
             "notification_age_seconds",
             "Age of acknowledged notifications by their signed date, in seconds.",
@@ -283,6 +291,14 @@ class Metrics:
     def notice_tried(self, endpoint: str, result: str) -> None:
         """Count a try to tell the host application."""
         self._notice_tries.at(endpoint, result).inc()
+
+    def webhook_missed(self) -> None:
+        """Count a threshold that nothing followed."""
+        self._missed.inc()
+
+    def notifications_pruned(self, count: int) -> None:
+        """Count what was removed after its time."""
+        self._pruned.inc(count)
 
     def lease_lost(self) -> None:
         """Count a lost lease."""

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from external_gate.domain.errors import BadInput, Broken, Refused, Unavailable
 from external_gate.domain.identifiers import WorkflowId
-from external_gate.domain.ledger import HistoryEntry, Incident
+from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
 from external_gate.domain.outcome import (
     Answer,
     Declined,
@@ -76,6 +76,11 @@ class NotificationKept(Kept, Protocol):
     @property
     def conflict(self) -> bool:
         """Tell whether it brought other facts for a known workflow."""
+        ...
+
+    @property
+    def contradicts(self) -> bool:
+        """Tell whether it reported another outcome than was decided."""
         ...
 
 
@@ -189,6 +194,9 @@ class LoggingObserver:
             "workflow_id": recorded.workflow_id,
             "age_seconds": round(age.total_seconds(), 3),
         }
+        if recorded.contradicts and recorded.workflow_id is not None:
+            self._contradicted(recorded.workflow_id, facts)
+            return
         began_held = is_new and not recorded.conflict and recorded.workflow_id is not None
         if recorded.conflict:
             cure = cures.CONFLICTED.format(number=recorded.number, id=recorded.workflow_id)
@@ -203,6 +211,14 @@ class LoggingObserver:
         if began_held and recorded.workflow_id is not None and reason is not None:
             held_facts = {"workflow_id": recorded.workflow_id, "state": State.HELD}
             self._held(recorded.workflow_id, reason, flaw or "", held_facts)
+
+    def _contradicted(self, workflow_id: WorkflowId, facts: Mapping[str, object]) -> None:
+        kind = IncidentKind.PAYMENT_STATUS_CONTRADICTED
+        self._metrics.incident_raised(kind)
+        cure = cures.INCIDENT_CURES[kind]
+        command = cure.command(workflow_id)
+        told = {**facts, "kind": kind, "cure": cure.advice, "command": command}
+        self._log.warning(events.INCIDENT_RAISED, **told)
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None:
         """Log a delivery that was turned away; as an error when our clock is the suspect."""

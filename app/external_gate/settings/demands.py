@@ -1,7 +1,8 @@
 """What knobs demand of each other, and what must be given because no default can know it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from external_gate.domain.forwarding import DEFAULT_NAME, KEPT_HERE
 from external_gate.domain.public_address import is_plainly_private
 from external_gate.settings.faulty import Fault, did_you_mean
 from external_gate.settings.model import DEFAULT_ENDPOINT, NoticeEndpoint, Settings
@@ -124,14 +125,45 @@ def _endpoint(key: str, endpoint: NoticeEndpoint, drain_seconds: float) -> Itera
         yield Fault(f"{key}.url", "is empty", "give the address that receives notices")
     if endpoint.sink == "webhook" and not endpoint.secrets:
         yield Fault(f"{key}.secrets", "holds no secret", "give the signing secret")
-    if endpoint.timeout_seconds >= drain_seconds:
+    yield from _in_time(key, endpoint.timeout_seconds, drain_seconds)
+    yield from _not_private(key, endpoint.url, allowed=endpoint.allow_private)
+
+
+def _forward(settings: Settings) -> Iterator[Fault]:
+    forward = settings.forward
+    if forward.url and DEFAULT_NAME in forward.endpoints:
+        yield Fault(
+            f"forward.{DEFAULT_NAME}",
+            "is the name of the endpoint in [forward] itself",
+            "give it another name, or delete forward.url",
+        )
+    yield from _kept_here("forward", forward.types)
+    yield from _not_private("forward", forward.url, allowed=forward.allow_private)
+    for name, endpoint in forward.endpoints.items():
+        key = f"forward.{name}"
+        if not endpoint.url:
+            yield Fault(f"{key}.url", "is empty", "give the address that receives notifications")
+        yield from _kept_here(key, endpoint.types)
+        yield from _in_time(key, endpoint.timeout_seconds, settings.worker.drain_seconds)
+        yield from _not_private(key, endpoint.url, allowed=endpoint.allow_private)
+
+
+def _kept_here(key: str, types: Sequence[str]) -> Iterator[Fault]:
+    if KEPT_HERE in types:
+        yield Fault(
+            f"{key}.types",
+            f"names {KEPT_HERE}, which is never forwarded: it is acted on here",
+            "leave it out, and take the notices workflow.* of [notices] instead",
+        )
+
+
+def _in_time(key: str, timeout_seconds: float, drain_seconds: float) -> Iterator[Fault]:
+    if timeout_seconds >= drain_seconds:
         yield Fault(
             f"{key}.timeout_seconds",
-            f"is {endpoint.timeout_seconds:g}, not below worker.drain_seconds, which is "
-            f"{drain_seconds:g}",
+            f"is {timeout_seconds:g}, not below worker.drain_seconds, which is {drain_seconds:g}",
             "lower it, or raise worker.drain_seconds",
         )
-    yield from _not_private(key, endpoint.url, allowed=endpoint.allow_private)
 
 
 def _not_private(key: str, url: str, *, allowed: bool) -> Iterator[Fault]:
@@ -164,5 +196,6 @@ _DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
     _outbound,
     _payers,
     _notices,
+    _forward,
     _operators,
 )

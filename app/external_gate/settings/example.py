@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from external_gate.settings.keys import Knob, Shape, fixed_knobs, knob_at, sections
-from external_gate.settings.model import NoticeEndpoint, Operator, Settings
+from external_gate.settings.model import ForwardEndpoint, NoticeEndpoint, Operator, Settings
 from external_gate.settings.report import shown
 
 _HEAD = """\
@@ -48,6 +48,7 @@ EXTERNAL_GATE_GATEWAYS__MAIN__SECRET_FILE; a key that ends in secrets, tokens or
 """
 _OPERATOR_HEAD = "An operator under a name of your choice, such as:"
 _ENDPOINT_HEAD = "One more receiver of notices, under a name of your choice, such as:"
+_FORWARD_HEAD = "One more receiver of Metronome's notifications, such as:"
 
 
 def render() -> str:
@@ -59,6 +60,8 @@ def render() -> str:
             lines += ["", *_named(_OPERATOR_HEAD, "operators", "alice", Operator)]
         if section == "notices":
             lines += ["", *_named(_ENDPOINT_HEAD, "notices", "erp", NoticeEndpoint)]
+        if section == "forward":
+            lines += ["", *_named(_FORWARD_HEAD, "forward", "ledger", ForwardEndpoint)]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from external_gate.domain.money import Money
 from external_gate.settings.faulty import dotted
 from external_gate.settings.model import (
     DEFAULT_GATEWAY_TIMEOUT_SECONDS,
+    ForwardEndpoint,
     GatewaySettings,
     NoticeEndpoint,
     Operator,
@@ -25,10 +26,10 @@ ENVIRONMENT_PREFIX = "EXTERNAL_GATE_"
 Path = tuple[str, ...]
 """A key in parts: `("gateways", "main", "url")`."""
 
-NAMED_TABLES = frozenset({"gateways", "operators", "notices"})
+NAMED_TABLES = frozenset({"gateways", "operators", "notices", "forward"})
 """Sections that hold tables under names of the person's choice."""
 
-_HOLDERS = frozenset({("operators", "people"), ("notices", "endpoints")})
+_HOLDERS = frozenset({("operators", "people"), ("notices", "endpoints"), ("forward", "endpoints")})
 """Where the model keeps such tables: nobody writes these keys."""
 
 
@@ -102,6 +103,8 @@ def knob_at(path: Path) -> Knob | None:
             return _operator_knob(name, key)
         case ("notices", name, key) if key in NoticeEndpoint.model_fields:
             return _endpoint_knob(name, key)
+        case ("forward", name, key) if key in ForwardEndpoint.model_fields:
+            return _forward_knob(name, key)
         case _:
             return None
 
@@ -126,6 +129,8 @@ def known_keys(path: Path) -> list[str]:
         keys += [dotted((*path[:2], name)) for name in Operator.model_fields]
     if path[0] == "notices" and len(path) > 2:
         keys += [dotted((*path[:2], name)) for name in NoticeEndpoint.model_fields]
+    if path[0] == "forward" and len(path) > 2:
+        keys += [dotted((*path[:2], name)) for name in ForwardEndpoint.model_fields]
     return keys
 
 
@@ -143,6 +148,9 @@ def values_of(settings: Settings) -> Iterator[tuple[Knob, object]]:
     for name, endpoint in settings.notices.endpoints.items():
         for key in NoticeEndpoint.model_fields:
             yield _endpoint_knob(name, key), getattr(endpoint, key)
+    for name, receiver in settings.forward.endpoints.items():
+        for key in ForwardEndpoint.model_fields:
+            yield _forward_knob(name, key), getattr(receiver, key)
 
 
 def _items(knob: Knob, value: object) -> Iterator[tuple[Knob, object]]:
@@ -163,6 +171,10 @@ def _operator_knob(name: str, key: str) -> Knob:
 
 def _endpoint_knob(name: str, key: str) -> Knob:
     return _knob(("notices", name, key), NoticeEndpoint.model_fields[key])
+
+
+def _forward_knob(name: str, key: str) -> Knob:
+    return _knob(("forward", name, key), ForwardEndpoint.model_fields[key])
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:

@@ -135,8 +135,8 @@ def _path_in_model(path: Path) -> Path:
             return ("gateways", name, "settings", key)
         case ("operators", name, key):
             return ("operators", "people", name, key)
-        case ("notices", name, key):
-            return ("notices", "endpoints", name, key)
+        case (("notices" | "forward") as section, name, key):
+            return (section, "endpoints", name, key)
         case _:
             return path
 
@@ -147,7 +147,7 @@ def _key_in_file(key: str) -> str:
         # Nothing else of an adapter's keys is judged by the model.
         return re.sub(r"\.settings$", ".timeout_seconds", key)
     key = key.replace("operators.people.", "operators.", 1)
-    return key.replace("notices.endpoints.", "notices.", 1)
+    return re.sub(r"^(notices|forward)\.endpoints\.", r"\1.", key)
 
 
 def _explained(fault: Fault, given: Mapping[Path, Given]) -> Fault:

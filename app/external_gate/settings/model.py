@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from external_gate.domain.forwarding import DEFAULT_NAME
 from external_gate.domain.host_notice import NoticeType
 from external_gate.domain.money import Unit
 from external_gate.settings.values import (
@@ -30,6 +31,7 @@ from external_gate.settings.values import (
     Text,
     Token,
     Truth,
+    TypeFilter,
     UnitOrNone,
     WebAddress,
     Whole,
@@ -102,6 +104,12 @@ class MetronomeSettings(Section):
     """Age up to which a notification is acted on. Metronome sends again for up to 72 hours."""
     keep_limit_hours: Hours = 168.0
     """Age up to which a notification is still kept, for a person; an older one is refused."""
+    keep_others_hours: Hours = 720.0
+    """How long notifications are kept that ask for nothing and belong to no workflow; never less
+    than keep_limit_hours, so that a late repetition is known as one."""
+    initiate_wait_minutes: Minutes = 60.0
+    """How long after payment_gate.threshold_reached the payment_gate.external_initiate may be
+    missing before it is reported as a lost webhook."""
     units: Mapping[str, Unit] = Field(default_factory=dict)
     """Unit per credit_type.id, "cents" or "whole", where it is not as usual: USD in cents, every
     other currency whole. Such as {"2714e483-4ff1-48e4-9e25-ac732e8f24f2" = "cents"}."""
@@ -271,6 +279,40 @@ class NoticesSettings(Section):
         return {DEFAULT_ENDPOINT: default, **self.endpoints}
 
 
+class ForwardEndpoint(Section):
+    """One receiver of Metronome's notifications, under a name of your choice."""
+
+    url: WebAddress = Field(default="", repr=False)
+    """Address that receives them. Required."""
+    types: tuple[TypeFilter, ...] = ()
+    """Only these types, such as ["invoice.*", "alerts.low_balance"]; an empty list means all.
+    payment_gate.external_initiate is never forwarded."""
+    allow_private: Truth = False
+    """Whether the address may lead into a private network, such as to this machine."""
+    timeout_seconds: Seconds = 15.0
+    """How long one try may take; below drain_seconds."""
+
+
+class ForwardSettings(Section):
+    """Metronome's notifications, passed on as they came: one endpoint here, more in tables."""
+
+    url: WebAddress = Field(default="", repr=False)
+    """Address that receives them; empty leaves it to the named endpoints."""
+    types: tuple[TypeFilter, ...] = ()
+    """Only these types, such as ["invoice.*"]; an empty list means all that may be forwarded."""
+    allow_private: Truth = False
+    """Whether the address may lead into a private network, such as to this machine."""
+    endpoints: Mapping[Name, ForwardEndpoint] = Field(default_factory=dict)
+    """The named endpoints; in the file they are the tables [forward.NAME]."""
+
+    def every_endpoint(self) -> Mapping[str, ForwardEndpoint]:
+        """Give all endpoints by name, the default one among them."""
+        if not self.url:
+            return self.endpoints
+        default = ForwardEndpoint(url=self.url, types=self.types, allow_private=self.allow_private)
+        return {DEFAULT_NAME: default, **self.endpoints}
+
+
 class Role(StrEnum):
     """What an operator may do; each role includes the one before."""
 
@@ -320,5 +362,6 @@ class Settings(Section):
     guards: GuardsSettings = Field(default_factory=GuardsSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
+    forward: ForwardSettings = Field(default_factory=ForwardSettings)
     operators: OperatorsSettings = Field(default_factory=OperatorsSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -23,6 +23,7 @@ _SECONDS_PER = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([smhd]?)")
 _AMOUNT = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,6})?")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*")
+_TYPE_FILTER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _NAMESPACE = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
@@ -115,6 +116,13 @@ def check_name(name: str) -> str:
     if len(name) > 40 or not _NAME.fullmatch(name):
         raise ValueError("a name is lower case letters, digits and single - or _, at most 40")
     return name
+
+
+def check_type_filter(text: str) -> str:
+    """Take a notification's type, or the beginning of several. Raises `ValueError`."""
+    if not _TYPE_FILTER.fullmatch(text):
+        raise ValueError('must be a type such as "invoice.finalized", or "invoice.*" for all such')
+    return text
 
 
 def check_web_address(url: str) -> str:
@@ -223,6 +231,7 @@ Amounts = Annotated[Mapping[str, Money], PlainValidator(read_amounts)]
 Currency = Annotated[str, AfterValidator(check_currency)]
 Namespace = Annotated[str, AfterValidator(check_namespace)]
 Name = Annotated[str, AfterValidator(check_name)]
+TypeFilter = Annotated[str, AfterValidator(check_type_filter)]
 WebAddress = Annotated[str, AfterValidator(check_web_address)]
 BaseAddress = Annotated[str, AfterValidator(check_base_address)]
 StoreUrl = Annotated[str, AfterValidator(check_store_url), CarriesPassword()]

@@ -37,6 +37,7 @@ TABLES = (
     Table("incidents", ("number",), is_numbered=True),
     Table("payers", ("customer_id",)),
     Table("gateway_notices", ("number",), is_numbered=True),
+    Table("gate_reports", ("notification",)),
     Table("host_notices", ("number",), is_numbered=True),
     Table("notice_deliveries", ("notice", "endpoint")),
 )

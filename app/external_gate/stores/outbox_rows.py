@@ -1,5 +1,6 @@
 """The outbox, from rows, the same for every store."""
 
+import json
 from collections.abc import Sequence
 
 from external_gate.domain.clock import from_milliseconds
@@ -24,6 +25,7 @@ def kept_from(row: Row, deliveries: Sequence[NoticeDelivery]) -> KeptHostNotice:
         sequence=row["sequence"],
         at=from_milliseconds(row["at"]),
         body=row["body"],
+        notification=row["notification"],
         deliveries=tuple(deliveries),
     )
 
@@ -45,13 +47,14 @@ def delivery_from(row: Row) -> NoticeDelivery:
 def due_from(row: Row) -> DueNotice:
     """Read a delivery, joined with its notice, that was claimed just now."""
     return DueNotice(
-        number=row["number"],
+        number=row["notice"],
         endpoint=row["endpoint"],
         message_id=row["message_id"],
         type=row["type"],
-        body=row["body"].encode(),
+        body=row["body"].encode() if row["original"] is None else bytes(row["original"]),
         at=from_milliseconds(row["at"]),
         give_up_at=from_milliseconds(row["give_up_at"]),
         tries=row["tries"],
         rung=row["tries"] - row["resent_after"],
+        headers={} if row["headers"] is None else json.loads(row["headers"]),
     )

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.errors import BadInput, Broken
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.host_notice import Subscriptions
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident, IncidentKind
 from external_gate.domain.workflow import Actor, HeldReason, Workflow
 from external_gate.stores.host_notice_rules import notice_of_incident, notices_of_beginning
+from external_gate.stores.report_rules import Said
 from external_gate.stores.rows import (
     Value,
     facts_values,
@@ -19,8 +21,10 @@ from external_gate.stores.rows import (
     workflow_values,
 )
 from external_gate.stores.sql_dossiers import dossiers_of, lock_row
+from external_gate.stores.sql_forwarding import pass_on
 from external_gate.stores.sql_ledger import add_history, add_incident
 from external_gate.stores.sql_outbox import NOBODY, write_notices
+from external_gate.stores.sql_reports import take_report
 from external_gate.stores.sql_transaction import Transaction, first_of_each, select_one
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.stores.store_rules import (
@@ -98,19 +102,33 @@ def record(
 ) -> list[Recorded]:
     """Keep notifications, and begin the workflows that they ask for; give what became of each."""
     kept = first_of_each(transaction, _KEEP, [notification_values(each) for each in notifications])
-    recorded = [_kept(each, *row) for each, row in zip(notifications, kept, strict=True)]
+    recorded = [
+        _kept(transaction, each, row, subscriptions)
+        for each, row in zip(notifications, kept, strict=True)
+    ]
     wanted = [each for each in recorded if isinstance(each, _Beginning)]
     begun = iter(_begin(transaction, wanted, subscriptions))
     return [next(begun) if isinstance(each, _Beginning) else each for each in recorded]
 
 
 def _kept(
-    notification: NewNotification, number: int, deliveries: int, workflow_id: str | None
+    transaction: Transaction,
+    notification: NewNotification,
+    row: tuple[int, int, str | None],
+    subscriptions: Subscriptions,
 ) -> Recorded | _Beginning:
+    number, deliveries, workflow_id = row
+    if deliveries == 1 and notification.forward_to:
+        pass_on(transaction, number, notification)
     if not notification.concerns_us:
         return Recorded(Receipt.IGNORED, number)
     if deliveries > 1:
         return Recorded(Receipt.DUPLICATE, number, _typed(workflow_id))
+    if notification.report is not None:
+        told = KeptReport(number, notification.report, notification.received_at)
+        about, said = take_report(transaction, told, subscriptions)
+        contradicts = said is Said.CONTRADICTS
+        return Recorded(Receipt.RECORDED, number, about, contradicts=contradicts)
     if notification.workflow is None:
         return Recorded(Receipt.RECORDED, number)
     return _Beginning(

@@ -54,8 +54,14 @@ UPDATE notice_deliveries SET tries = tries + 1, tried_at = :now, due_at = :until
 WHERE notice = :notice AND endpoint = :endpoint
 """
 
+# One that is passed on has its body where Metronome's notifications are kept.
 _CLAIMED = """
-SELECT * FROM notice_deliveries JOIN host_notices ON number = notice
+SELECT
+    notice, endpoint, tries, resent_after, give_up_at, message_id, host_notices.type AS type, at,
+    host_notices.body AS body, headers, notifications.body AS original
+FROM notice_deliveries
+JOIN host_notices ON host_notices.number = notice
+LEFT JOIN notifications ON notifications.number = notification
 WHERE endpoint = :endpoint AND notice IN (
     SELECT CAST(value AS bigint) FROM json_each(:notices)
 ) ORDER BY notice
@@ -130,7 +136,7 @@ def _write(transaction: Transaction, notice: HostNotice, endpoints: Sequence[str
     }
     # All rows are fetched, or the statement would stay open.
     ((number,),) = transaction.execute(_KEEP, kept).fetchall()
-    transaction.executemany(_OFFER, [_offer(number, name, notice.at) for name in endpoints])
+    offer(transaction, number, endpoints, notice.at)
 
 
 def _offer(number: int, endpoint: str, at: datetime) -> dict[str, Value]:
@@ -140,6 +146,11 @@ def _offer(number: int, endpoint: str, at: datetime) -> dict[str, Value]:
         "due_at": to_milliseconds(at),
         "give_up_at": to_milliseconds(at + GIVE_UP_AFTER),
     }
+
+
+def offer(transaction: Transaction, notice: int, endpoints: Sequence[str], at: datetime) -> None:
+    """Offer a new notice to endpoints, from now on and for its whole time."""
+    transaction.executemany(_OFFER, [_offer(notice, name, at) for name in endpoints])
 
 
 def put_notice(transaction: Transaction, notice: HostNotice, subscriptions: Subscriptions) -> None:
@@ -243,6 +254,8 @@ def _query(wanted: NoticeFilter) -> tuple[str, dict[str, Value]]:
     if wanted.workflow_id is not None:
         conditions.append("workflow_id = :workflow_id")
         asked["workflow_id"] = wanted.workflow_id
+    if wanted.forwarded is not None:
+        conditions.append(f"notification IS {'NOT ' if wanted.forwarded else ''}NULL")
     if wanted.endpoint is not None:
         ways.append("endpoint = :endpoint")
         asked["endpoint"] = wanted.endpoint

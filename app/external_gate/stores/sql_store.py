@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.evidence import Evidence
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.host_notice import (
     DeliveryState,
     DueNotice,
@@ -30,7 +31,10 @@ from external_gate.stores import (
     sql_notices,
     sql_outbox,
     sql_payers,
+    sql_pruning,
+    sql_reports,
     sql_saves,
+    sql_watch,
 )
 from external_gate.stores.crowd import Crowd
 from external_gate.stores.sql_transaction import Transaction
@@ -233,6 +237,35 @@ class SqlStore(ABC):
     async def host_notice(self, number: int) -> KeptHostNotice | None:
         """Read one notice to the host application."""
         return await self._read(partial(sql_outbox.read_host_notice, number=number))
+
+    async def gate_reports(self, workflow_id: WorkflowId, *, limit: int) -> Sequence[KeptReport]:
+        """List what Metronome reported about a workflow's gate."""
+        wanted = partial(sql_reports.reports_of, workflow_id=workflow_id, limit=limit)
+        return await self._read(wanted)
+
+    async def unanswered_thresholds(
+        self, *, received_before: datetime, lease: timedelta, limit: int
+    ) -> Sequence[KeptReport]:
+        """Lease reached thresholds that no workflow followed."""
+        wanted = partial(sql_watch.unanswered_thresholds, received_before=received_before)
+        return await self._write(partial(wanted, lease=lease, limit=limit))
+
+    async def settle_thresholds(
+        self, numbers: Collection[int], *, lost_at: datetime | None
+    ) -> None:
+        """Watch these no longer."""
+        wanted = partial(sql_watch.settle_thresholds, numbers=numbers, lost_at=lost_at)
+        await self._write(wanted)
+
+    async def lost_thresholds(self, *, since: datetime, limit: int) -> Sequence[KeptReport]:
+        """List thresholds that were reported as lost."""
+        return await self._read(partial(sql_watch.lost_thresholds, since=since, limit=limit))
+
+    async def prune_notifications(self, *, before: datetime, limit: int) -> int:
+        """Remove notifications that belong to nothing."""
+        return await self._write(
+            partial(sql_pruning.prune_notifications, before=before, limit=limit)
+        )
 
     async def counts(self) -> Counts:
         """Count unfinished workflows and incidents."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from external_gate.domain.errors import Refused
 from external_gate.domain.evidence import Attempt, Evidence
+from external_gate.domain.gate_report import GateReport
 from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
 from external_gate.domain.ledger import (
     GuardVerdict,
@@ -45,6 +46,12 @@ class NewNotification:
     """Why the body was not understood; None when it was."""
     workflow: Workflow | None = None
     """The workflow that it begins, `received` or `held`; None when it begins none."""
+    report: GateReport | None = None
+    """What it reports about a gate without asking for a charge."""
+    forward_to: tuple[str, ...] = ()
+    """The endpoints to which it is passed on as it came."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that are passed on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,8 @@ class Recorded:
     workflow_id: WorkflowId | None = None
     conflict: bool = False
     """Whether it brought other facts for a known workflow."""
+    contradicts: bool = False
+    """Whether it reports another outcome than was decided: an incident was raised."""
 
 
 class NoticeReceipt(StrEnum):

@@ -9,6 +9,7 @@ from external_gate.domain.errors import Broken
 from external_gate.testkit.certification import Report
 from external_gate.testkit.store_checks.attempt_checks import ATTEMPTS
 from external_gate.testkit.store_checks.durability_checks import DURABILITY
+from external_gate.testkit.store_checks.forward_checks import FORWARDS
 from external_gate.testkit.store_checks.guard_checks import GUARDS
 from external_gate.testkit.store_checks.hold_checks import HOLDS
 from external_gate.testkit.store_checks.intake_checks import INTAKE
@@ -21,6 +22,7 @@ from external_gate.testkit.store_checks.outbox_checks import OUTBOX
 from external_gate.testkit.store_checks.process_checks import PROCESSES
 from external_gate.testkit.store_checks.refusal_checks import REFUSALS
 from external_gate.testkit.store_checks.replay_checks import REPLAYS
+from external_gate.testkit.store_checks.report_checks import REPORTS
 from external_gate.testkit.store_checks.save_checks import SAVES
 from external_gate.testkit.store_checks.shortfall import Shortfall
 from external_gate.testkit.store_checks.store_catalog import StoreCase
@@ -38,6 +40,8 @@ AREAS = (
     NOTICES,
     LOOKS,
     OUTBOX,
+    REPORTS,
+    FORWARDS,
     GUARDS,
     LISTS,
     MARKS,

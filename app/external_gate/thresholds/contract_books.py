@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from external_gate.domain.clock import Clock
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
 from external_gate.domain.workflow import State, Verdict, Workflow
 from external_gate.stores.store import Store
@@ -45,6 +46,13 @@ class ContractBooks:
         flawed = await self.store.notifications(limit=limit, flawed=True)
         wanted = invoice_id.encode()
         return next((each.number for each in flawed if wanted in each.body), None)
+
+    async def unanswered(
+        self, *, since: datetime, customer_id: CustomerId | None = None
+    ) -> list[KeptReport]:
+        """Give the thresholds that were reported as reached and never followed, newest first."""
+        found = await self.store.lost_thresholds(since=since, limit=ROWS_AT_ONCE)
+        return [each for each in found if customer_id in (None, each.report.customer_id)]
 
     async def follower(
         self,

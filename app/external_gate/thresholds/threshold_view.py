@@ -7,6 +7,7 @@ in `metronome` as Metronome does.
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.money import bare_currency
 from external_gate.domain.workflow import Workflow
 from external_gate.metronome.contracting import ContractTerms, ThresholdConfig
@@ -92,8 +93,27 @@ def unreceived_view(found: Unreceived) -> View:
         "invoice_total": f"{bought.total:f}",
         "invoice_currency": bare_currency(bought.credit_type_name),
         "issued_at": None if bought.issued_at is None else instant(bought.issued_at),
+        "reached_at": None,
         "fate": found.fate.value,
         "notification": found.notification,
+    }
+
+
+def unanswered_view(told: KeptReport) -> View:
+    """Give a threshold that was reached and never followed, beside the purchases of its kind."""
+    report = told.report
+    return {
+        "customer_id": report.customer_id,
+        "contract_id": report.contract_id,
+        "contract_name": None,
+        "customer_name": None,
+        "invoice_id": None,
+        "invoice_total": None,
+        "invoice_currency": None,
+        "issued_at": None,
+        "reached_at": instant(report.happened_at(told.received_at)),
+        "fate": "unanswered",
+        "notification": told.notification,
     }
 
 
