@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from external_gate.domain.charge import Payer
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
 from external_gate.domain.ledger import Allow, Defer, GuardVerdict, Hold, Ledger, Refuse
 from external_gate.domain.money import Money
@@ -25,6 +26,7 @@ FACTS = Facts(
     Decimal(1500),
     "USD",
 )
+PAYER = Payer("cus_1", "pm_1")
 FREE = Ledger()
 TAKEN = Ledger(invoice_taken_by=WorkflowId("another"))
 
@@ -36,9 +38,13 @@ def intended(
     gateway: str = "main",
     approvals: frozenset[str] = frozenset(),
     was_sent: bool = False,
+    is_resend: bool = False,
+    at: datetime = NOON,
 ) -> Intended:
     workflow = Workflow(FACTS, State.READY, received_at=NOON, updated_at=NOON, approvals=approvals)
-    return Intended(workflow, Money(minor, currency), gateway, was_sent)
+    return Intended(
+        workflow, Money(minor, currency), gateway, PAYER, at, was_sent, is_resend=is_resend
+    )
 
 
 def usd(minor: int) -> dict[str, Money]:
