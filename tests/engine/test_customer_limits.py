@@ -57,10 +57,10 @@ async def test_customer_is_never_charged_above_the_cap(world: World) -> None:
 async def test_charge_that_nobody_knows_counts_against_the_cap(world: World) -> None:
     engine = world.ruled(CAPPED)
     world.gateway.script.extend(("lost_after", "pending"))
-    world.gateway.lookups.extend([])
 
     await tell(world, engine, "a", "b", "c")
 
+    assert [await world.state(name) for name in "ab"] == [State.UNRESOLVED, State.PENDING]
     assert await reason(world, "c") is HeldReason.CAP
 
 
@@ -215,6 +215,7 @@ async def test_breaker_is_re_armed_when_the_method_changes(world: World) -> None
     await world.work(worker=world.worker(engine=engine))
 
     assert await world.state("c") is State.RELEASED
+    assert (await world.dossier("c")).workflow.deferred_by == ""
     assert (await world.store.counts()).breakers_open == 0
 
 

@@ -385,8 +385,10 @@ def test_allowed_charges_of_one_customer_never_add_up_to_more_than_the_cap(
 def test_nothing_is_asked_for_that_no_rule_needs(charge: Intended, rules: GuardRules) -> None:
     asked = ask(charge, rules)
 
-    assert (asked.spent_since is not None) == (charge.amount.currency in rules.caps)
-    assert (asked.charges_since is not None) == (rules.velocity is not None)
+    limit = rules.caps.get(charge.amount.currency)
+    assert asked.spent_since == (None if limit is None else charge.at - limit.per)
+    velocity = rules.velocity
+    assert asked.charges_since == (None if velocity is None else charge.at - velocity.per)
     assert (asked.payer is not None) == bool(rules.breaker_declines)
     emptied = replace(rules, caps={}, velocity=None, breaker_declines=0)
     assert ask(charge, emptied) == NOTHING_MORE

@@ -75,9 +75,11 @@ LIMITED = Asked(
 )
 
 
-def _history(connection: sqlite3.Connection, *, customer: str, at: datetime) -> None:
-    """Add 20,000 workflows that are long over, all of them charges of one customer."""
-    connection.execute(HISTORY)
+def _history(
+    connection: sqlite3.Connection, *, customer: str, at: datetime, workflows: int = 20_000
+) -> None:
+    """Add workflows that are long over, all of them charges with one customer's mark."""
+    connection.execute(HISTORY.replace("20000", str(workflows)))
     mark = customer_mark(CustomerId(customer))
     asked = {"charge": CHARGE, "at": to_milliseconds(at), "mark": mark}
     connection.execute(CHARGED, asked)
@@ -181,6 +183,14 @@ async def test_limits_of_a_busy_customer_read_a_bounded_number_of_its_charges(
 
 def _assert_too_many(ledger: Ledger) -> None:
     assert ledger.too_many
+
+
+async def test_customers_who_share_a_mark_are_told_apart(
+    connection: sqlite3.Connection, charged_once: None
+) -> None:
+    _history(connection, customer="customer-1", at=NOW, workflows=3)  # they are another's
+
+    _ask_for_limits(connection)
 
 
 async def test_nothing_is_read_of_a_customer_that_no_rule_asks_for(

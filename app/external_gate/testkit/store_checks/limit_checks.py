@@ -298,6 +298,9 @@ async def charge_without_an_end_is_no_decline_and_ends_no_row_of_them(store: Sto
     unsent = await _charging(store, WorkflowId("w-3"), send_deadline=later(3))
     left = ((key_of(WorkflowId("w-3")), evidence(NotSent("refused"), at=later(3))),)
     await store.save(change(unsent, State.READY, evidence=left))
+    turning = await _charging(store, WorkflowId("w-4"), send_deadline=later(4))
+    may_turn = ((key_of(WorkflowId("w-4")), DECLINE),)
+    await store.save(change(turning, State.PENDING, evidence=may_turn))
 
     same(await _told(store, DECLINES), Ledger(declines=1))
 
@@ -306,7 +309,14 @@ async def charge_without_an_end_is_no_decline_and_ends_no_row_of_them(store: Sto
     cure="Count `deferred_by` of unfinished workflows in `counts`, by what it begins with."
 )
 async def what_guards_let_wait_is_counted(store: Store) -> None:
-    waiting = {"a": "pause", "b": "breaker:1", "c": "breaker:1", "d": "breaker:2", "e": ""}
+    waiting = {
+        "a": "pause",
+        "p": "pause",
+        "b": "breaker:1",
+        "c": "breaker:1",
+        "d": "breaker:2",
+        "e": "",
+    }
     for name, deferred_by in waiting.items():
         await begun(store, WorkflowId(name))
         dossier = await claimed(store, WorkflowId(name))
@@ -315,6 +325,9 @@ async def what_guards_let_wait_is_counted(store: Store) -> None:
         same(saved.workflow.deferred_by, deferred_by)
     held = change(await claimed(store, WorkflowId("d"), now=later(60)), State.HELD)
     await store.save(held)
+    # The version before knows nothing of what is waited for, and leaves it when it charges.
+    left = change(await claimed(store, WorkflowId("a"), now=later(60)), State.CHARGING)
+    await store.save(replace(left, after=replace(left.after, deferred_by="breaker:3")))
 
     counts = await store.counts()
 
