@@ -19,7 +19,7 @@ from external_gate.domain.ledger import (
 )
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.attempt_rows import customer_mark
-from external_gate.stores.documents import charge_to_json
+from external_gate.stores.charge_documents import charge_to_json
 from external_gate.stores.sql_leases import CLAIMABLE, claim
 from external_gate.stores.sql_ledger import INVOICE_TAKEN_BY, read_ledgers
 from external_gate.stores.sql_lists import list_workflows, read_counts, workflow_query
@@ -62,7 +62,7 @@ SELECT
     0, :mark
 FROM workflows WHERE state = 'released'
 """
-CHARGE = charge_to_json(attempt(W3).charge)
+CHARGE = charge_to_json(attempt(W3).charge, facts(W3))
 HOUR_AGO = NOW - timedelta(hours=1)
 LIMITED = Asked(
     spent_since=HOUR_AGO,
@@ -136,12 +136,13 @@ def _list_held(connection: sqlite3.Connection) -> None:
 
 
 def _ask_for_limits(connection: sqlite3.Connection) -> None:
-    ledger = read_ledger(connection, facts(), LIMITED)
+    (ledger,) = read_ledgers(connection, [(facts(), LIMITED)])
     assert ledger == Ledger(spent_minor=1500, charges=(later(10),))
 
 
 def _ask_for_invoice(connection: sqlite3.Connection) -> None:
-    (ledger,) = read_ledgers(connection, [facts(invoice_id=InvoiceId("i-7 of nobody"))])
+    asking = facts(invoice_id=InvoiceId("i-7 of nobody"))
+    (ledger,) = read_ledgers(connection, [(asking, NOTHING_MORE)])
     assert ledger.invoice_taken_by is None
 
 
@@ -175,13 +176,14 @@ async def test_limits_of_a_busy_customer_read_a_bounded_number_of_its_charges(
     _history(connection, customer="customer-1", at=NOW - timedelta(days=2))
     older = _steps(connection, _ask_for_limits)
     connection.execute("UPDATE attempts SET send_deadline = ?", (to_milliseconds(NOW),))
-    newer = _steps(connection, lambda all_: _assert_too_many(read_ledger(all_, facts(), LIMITED)))
+    newer = _steps(connection, _assert_too_many)
 
     assert older < 100 * MOST_DECLINES_READ
     assert newer < 60 * MOST_COUNTED
 
 
-def _assert_too_many(ledger: Ledger) -> None:
+def _assert_too_many(connection: sqlite3.Connection) -> None:
+    (ledger,) = read_ledgers(connection, [(facts(), LIMITED)])
     assert ledger.too_many
 
 
@@ -199,7 +201,7 @@ async def test_nothing_is_read_of_a_customer_that_no_rule_asks_for(
     told: list[str] = []
     connection.set_trace_callback(told.append)
 
-    read_ledger(connection, facts(), NOTHING_MORE)
+    read_ledgers(connection, [(facts(), NOTHING_MORE)])
 
     assert told
     assert not [sql for sql in told if "customer_mark" in sql]
