@@ -28,6 +28,7 @@ test: $(READY) ## run every test, or some: TESTS=tests/engine
 
 campaign: $(READY) ## run simulation, deliberate faults, crash sweep, chaos, fuzzing at length: SEEDS=100000 START=0 REPORT=report.md
 	$(BIN)/python -m tests.simulation.campaign --mutations --seeds $(or $(SEEDS),100000) --start $(or $(START),0) $(if $(REPORT),--report $(REPORT))
+	$(BIN)/python -m tests.simulation.campaign --limits --seeds 5000
 	$(BIN)/python -m tests.crashes.sweep
 	$(BIN)/python -m tests.crashes.sweep --postgres
 	$(BIN)/python -m tests.chaos.campaign --workflows $(or $(WORKFLOWS),20000) $(if $(REPORT),--report $(basename $(REPORT))-chaos.md)

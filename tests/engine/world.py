@@ -489,6 +489,12 @@ class World:
         self.clock.instant += idle * step
         return steps - idle
 
+    async def work_through_by(self, engine: Engine, *, hours: float) -> None:
+        """Let time pass in steps, and work at each under other guards."""
+        for _ in range(int(hours * 6)):
+            await self.work(worker=self.worker(engine=engine))
+            self.clock.advance(minutes=10)
+
     async def dossier(self, name: str = "wf") -> Dossier:
         found = await self.store.dossier(WorkflowId(name))
         assert found is not None

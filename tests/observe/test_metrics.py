@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from external_gate.domain.evidence import Source
-from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State
 from external_gate.intake.signature import Refusal
 from external_gate.metronome.billing import ReleaseResult
@@ -129,6 +129,8 @@ def test_counts_of_the_store_are_shown_and_go_back_to_zero(scraped: Scraped) -> 
         by_state={State.UNRESOLVED: 2, State.HELD: 3},
         oldest_by_state={State.UNRESOLVED: NOW - SECOND * 90, State.HELD: NOW + SECOND},
         held={HeldReason.UNKNOWN_CHARGE: 1, HeldReason.GUARD: 2},
+        deferred={Deferral.VELOCITY: 5},
+        breakers_open=6,
         incidents={IncidentKind.REVERSED: 4},
     )
 
@@ -140,12 +142,16 @@ def test_counts_of_the_store_are_shown_and_go_back_to_zero(scraped: Scraped) -> 
     assert scraped("oldest_workflow_age_seconds", state="held") == 0
     assert scraped("workflows_held", held_reason="guard") == 2
     assert scraped("incidents", kind="reversed") == 4
+    assert scraped("workflows_deferred", guard="velocity") == 5
+    assert scraped("workflows_deferred", guard="pause") == 0
+    assert scraped("breakers_open") == 6
     assert scraped("unknowns_open") == 3
     assert scraped("counted_timestamp_seconds") == NOW.timestamp()
 
     scraped.metrics.set_counts(Counts(), NOW)
 
-    for name in ("workflows", "oldest_workflow_age_seconds", "workflows_held", "incidents"):
+    gauges = ("workflows", "oldest_workflow_age_seconds", "workflows_held", "incidents")
+    for name in (*gauges, "workflows_deferred", "breakers_open"):
         assert set(scraped.samples(name).values()) == {0}
     assert scraped("unknowns_open") == 0
 

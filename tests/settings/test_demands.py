@@ -174,3 +174,24 @@ def test_every_operator_has_a_token_of_their_own(faults_with: Faults) -> None:
     assert "is also that of alice" in faults["operators.bob.token_sha256"]
     assert "is empty" in faults["operators.carol.token_sha256"]
     assert len(faults) == 2
+
+
+def test_a_breaker_that_stops_the_schedule_of_one_workflow_is_a_fault(
+    faults_with: Faults, load_with: Load
+) -> None:
+    twice = {"EXTERNAL_GATE_RETRY__SOFT_DECLINE_SCHEDULE": '["1h", "1d"]'}
+
+    faults = faults_with(**twice, EXTERNAL_GATE_GUARDS__BREAKER_DECLINES="2")
+
+    assert set(faults) == {"guards.breaker_declines"}
+    loaded = load_with(**twice, EXTERNAL_GATE_GUARDS__BREAKER_DECLINES="3")
+    assert loaded.settings.guards.breaker_declines == 3
+
+
+def test_a_cap_of_a_currency_that_is_never_charged_is_a_fault(faults_with: Faults) -> None:
+    faults = faults_with(
+        EXTERNAL_GATE_GUARDS__CURRENCIES='["USD"]',
+        EXTERNAL_GATE_GUARDS__CAPS='{"EUR": "50 per 1d", "USD": "50 per 1d"}',
+    )
+
+    assert set(faults) == {"guards.caps.EUR"}

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from external_gate.domain.errors import Broken
+from external_gate.domain.limits import Cap
 from external_gate.domain.money import Money, Unit
 from external_gate.settings import Fault, Loaded, Role, Settings, SettingsFaulty, load
 from external_gate.settings.keys import fixed_knobs
@@ -77,6 +78,9 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
         "guards.paused_gateways": '["main"]',
         "guards.largest": '{"USD": 5.10}',
         "guards.approval_above": '{"USD": "5.10"}',
+        "guards.caps": '{"USD": "50.10 per 1d"}',
+        "guards.velocity": "10 per 1h",
+        "guards.breaker_declines": "3",
         "metronome.units": '{"id": "whole"}',
         "metronome.webhook_secrets": '["one"]',
         "retry.soft_decline_schedule": '[1.5, "6h"]',
@@ -89,11 +93,15 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
 
     loaded = load_with(**environ)
 
-    tables = {"guards.largest": "USD", "guards.approval_above": "USD", "metronome.units": "id"}
+    tables = {
+        **dict.fromkeys(("guards.largest", "guards.approval_above", "guards.caps"), "USD"),
+        "metronome.units": "id",
+    }
     for knob in fixed_knobs():
         key = f"{knob.key}.{tables[knob.key]}" if knob.key in tables else knob.key
         assert loaded.sources[key] == f"environment {knob.environment_name}"
     assert loaded.settings.guards.largest == {"USD": Money(510, "USD")}
+    assert loaded.settings.guards.caps == {"USD": Cap(Money(5010, "USD"), timedelta(days=1))}
     assert loaded.settings.retry.soft_decline_schedule == (
         timedelta(seconds=1.5),
         timedelta(hours=6),

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from external_gate.domain.limits import Cap, Velocity
 from external_gate.domain.money import Money, Unit
 from external_gate.settings.model import (
     GatewaySettings,
@@ -18,7 +19,13 @@ from external_gate.settings.model import (
     StoreSettings,
     WorkerSettings,
 )
-from external_gate.settings.values import read_amounts, read_duration, read_seconds
+from external_gate.settings.values import (
+    read_amounts,
+    read_caps,
+    read_duration,
+    read_seconds,
+    read_velocity,
+)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +92,55 @@ def test_amount_that_is_not_exact_is_refused(written: object) -> None:
 def test_every_wrong_amount_is_named() -> None:
     with pytest.raises(ValueError, match=r"EUR .*; XXX is no .*; USD is written in capitals"):
         read_amounts({"EUR": "1.001", "XXX": "1", "usd": "1"})
+
+
+@pytest.mark.parametrize(
+    ("written", "cap", "again"),
+    [
+        ("5000.00 per 24h", Cap(Money(500_000, "USD"), timedelta(days=1)), "5000.00 per 1d"),
+        ("5000 per 90m", Cap(Money(500_000, "USD"), timedelta(minutes=90)), "5000.00 per 90m"),
+        ("0.01 per 1.5s", Cap(Money(1, "USD"), timedelta(seconds=1.5)), "0.01 per 1.5s"),
+    ],
+)
+def test_cap_is_an_amount_within_a_time_and_is_shown_as_it_is_written(
+    written: str, cap: Cap, again: str
+) -> None:
+    caps = read_caps({"USD": written})
+
+    assert caps == {"USD": cap}
+    assert str(cap) == again
+    assert read_caps({"USD": again}) == caps
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("5000", "5000 per", "per 1d", "-1 per 1d", "0 per 1d", "1.001 per 1d", "5 per 0s"),
+        *("5 per day", "5 per 1d per 1d", "5  per 9999d", 5, 5.0, True, None, [], {"USD": 1}),
+    ],
+)
+def test_cap_that_says_nothing_sensible_is_refused_by_its_currency(written: object) -> None:
+    with pytest.raises(ValueError, match="USD"):
+        read_caps({"USD": written})
+
+
+def test_velocity_is_a_number_within_a_time_or_none() -> None:
+    assert read_velocity("10 per 1h") == Velocity(10, timedelta(hours=1))
+    assert str(Velocity(10, timedelta(hours=1))) == "10 per 1h"
+    assert read_velocity("") is None
+    assert read_velocity(None) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("10", "0 per 1h", "1001 per 1h", "1.5 per 1h", "-1 per 1h", "² per 1h"),
+        *("9" * 30 + " per 1h", "10 per hour", "10 per 0s", 11, True, [], {}),
+    ],
+)
+def test_velocity_that_says_nothing_sensible_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        read_velocity(written)
 
 
 @pytest.mark.parametrize("words", [("true", True), ("False", False), (True, True)])

@@ -78,24 +78,30 @@ def class_of(seed: int) -> str:
     return CLASSES[seed % len(CLASSES)]
 
 
-def run_seeds(seeds: Iterable[int], *, postgres: Cluster | None = None) -> Tally:
+def run_seeds(
+    seeds: Iterable[int], *, postgres: Cluster | None = None, limited: bool = False
+) -> Tally:
     """Run seeds one after another; on PostgreSQL where a server is given."""
     tally = Tally()
     with installed(), homes(postgres) as home_of:
         for seed in seeds:
             home = home_of(seed)
-            tally.add(run_seed(seed, class_of(seed), database=home.database), home)
+            name = class_of(seed)
+            tally.add(run_seed(seed, name, database=home.database, limited=limited), home)
     return tally
 
 
-def run_campaign(*, start: int, seeds: int, processes: int, postgres: Cluster | None) -> Tally:
+def run_campaign(
+    *, start: int, seeds: int, processes: int, postgres: Cluster | None, limited: bool = False
+) -> Tally:
     """Run many seeds on all processors."""
     tally = Tally()
     chunks = [
         range(at, min(at + CHUNK, start + seeds)) for at in range(start, start + seeds, CHUNK)
     ]
     with ProcessPoolExecutor(processes) as pool:
-        for done in pool.map(partial(run_seeds, postgres=postgres), chunks):
+        run = partial(run_seeds, postgres=postgres, limited=limited)
+        for done in pool.map(run, chunks):
             tally.merge(done)
             for seed, name, text in done.broken:
                 sys.stderr.write(f"\r--seed {seed} ({name}): {text}\n")
@@ -104,10 +110,11 @@ def run_campaign(*, start: int, seeds: int, processes: int, postgres: Cluster | 
     return tally
 
 
-def replay(seed: int, *, postgres: Cluster | None) -> int:
+def replay(seed: int, *, postgres: Cluster | None, limited: bool = False) -> int:
     """Run one seed and print its timeline; 1 when a promise is broken."""
     with installed(), homes(postgres) as home_of:
-        outcome = run_seed(seed, class_of(seed), database=home_of(seed).database, tell=True)
+        home, name = home_of(seed), class_of(seed)
+        outcome = run_seed(seed, name, database=home.database, tell=True, limited=limited)
     sys.stdout.write(f"{outcome.timeline}\n")
     for broken in outcome.broken:
         sys.stdout.write(f"BROKEN {broken}\n")
@@ -126,10 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace, postgres: Cluster | None) -> int:
     if asked.seed is not None:
-        return replay(asked.seed, postgres=postgres)
+        return replay(asked.seed, postgres=postgres, limited=asked.limits)
     began = datetime.now(UTC)
     tally = run_campaign(
-        start=asked.start, seeds=asked.seeds, processes=asked.processes, postgres=postgres
+        start=asked.start,
+        seeds=asked.seeds,
+        processes=asked.processes,
+        postgres=postgres,
+        limited=asked.limits,
     )
     took = datetime.now(UTC) - began
     lines = campaign_report.written(tally, start=asked.start, began=began, took=took)
@@ -152,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--postgres", action="store_true", help="live every seed on PostgreSQL")
+    parser.add_argument("--limits", action="store_true", help="worlds of few customers with caps")
     parser.add_argument("--mutations", action="store_true", help="catch deliberate faults as well")
     parser.add_argument("--report", type=Path, help="write a report into this file")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from tests.simulation.campaign import Tally
 
 PROMISES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8")
-OUR_OWN = {"bug": "errors of the engine's own", "hot": "workflows that ran in circles"}
+OUR_OWN = {
+    "cap": "money above a customer's cap",
+    "bug": "errors of the engine's own",
+    "hot": "workflows that ran in circles",
+}
 
 
 def written(tally: "Tally", *, start: int, began: datetime, took: timedelta) -> list[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import pytest
 
 from tests.simulation.campaign import Tally, class_of, run_seeds
+from tests.simulation.customer_limits import PROMISE
 from tests.simulation.gateway_kinds import CLASSES
 from tests.simulation.homes import ON_FILE
 from tests.simulation.refusing_guard import installed
@@ -13,6 +15,8 @@ from tests.simulation.universe import run_seed
 from tests.tallies import count
 
 SEEDS = 2000
+LIMITED_SEEDS = 100
+"""Worlds of few customers with caps; a campaign lives more of them."""
 PARTS = 2
 """Of the seeds of one class, run beside each other."""
 
@@ -47,6 +51,20 @@ def test_promises_hold_whatever_happens(name: str, tally: Tally, pool: ProcessPo
     replays = [f"--seed {seed}: {text}" for seed, _, text in sorted(mine.broken)]
     assert not replays, "replay with: python -m tests.simulation.campaign " + "; ".join(replays)
     assert mine.ends
+
+
+def test_no_customer_is_charged_above_a_cap_whatever_happens(
+    tally: Tally, pool: ProcessPoolExecutor
+) -> None:
+    mine = Tally()
+    limited = partial(run_seeds, limited=True)
+    for part in pool.map(limited, [range(at, LIMITED_SEEDS, PARTS) for at in range(PARTS)]):
+        mine.merge(part)
+    tally.merge(mine)
+
+    replays = [f"--limits --seed {seed}: {text}" for seed, _, text in sorted(mine.broken)]
+    assert not replays, "replay with: python -m tests.simulation.campaign " + "; ".join(replays)
+    assert mine.checks[PROMISE] > LIMITED_SEEDS
 
 
 @pytest.mark.parametrize("seed", [3, 15, 18])

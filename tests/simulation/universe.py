@@ -17,6 +17,7 @@ from external_gate.domain.outcome import Answer
 from external_gate.engine.context import Policy
 from tests.simulation.chances import Chances
 from tests.simulation.courier import Courier
+from tests.simulation.customer_limits import judge_cap, with_limits
 from tests.simulation.database import Database, MemoryDatabase
 from tests.simulation.fortunes import Fortunes
 from tests.simulation.gateway_books import GatewayBooks
@@ -63,13 +64,17 @@ def run_seed(
     *,
     database: Callable[[], Database] = MemoryDatabase,
     tell: bool = False,
+    limited: bool = False,
 ) -> Outcome:
-    """Live through one seed with a gateway of one class, always alike."""
+    """Live through one seed with a gateway of one class, always alike.
+
+    `limited` gives a world of few customers with caps; what it leaves to chance is drawn anew.
+    """
     loop = VirtualLoop()
     asyncio.set_event_loop(None)
     world = World.begin(seed, loop, database)
     try:
-        universe = Universe(world, gateway_class)
+        universe = Universe(world, gateway_class, limited=limited)
         try:
             loop.run_until_complete(universe.live())
         except RunsHot as error:
@@ -94,8 +99,10 @@ def run_seed(
 class Universe:
     """Everybody in one world."""
 
-    def __init__(self, world: World, gateway_class: str) -> None:
+    def __init__(self, world: World, gateway_class: str, *, limited: bool = False) -> None:
         self.world = world
+        self._limited = limited
+        self._customers: dict[str, str] = {}
         self.ends: Counter[str] = Counter()
         chances = world.chances
         self.gateways = {
@@ -104,9 +111,10 @@ class Universe:
         }
         self.metronome = MetronomeBooks(world.timeline, world.loop.time)
         self.metronome.ended = StatusNews(world, Random(chances.seed)).tell  # noqa: S311 - a world's
+        rules = draw_rules(world)
         self.setting = Setting(
             policy=_draw_policy(chances),
-            rules=draw_rules(world),
+            rules=with_limits(world, rules) if limited else rules,
             gateways=self.gateways,
             metronome=self.metronome,
         )
@@ -191,7 +199,7 @@ class Universe:
         )
         if kind.capabilities.notifies:
             fortunes.notify = self._notify
-        fortunes.taken = self._perhaps_void
+        fortunes.taken = self._taken
         world.timeline.tell(name, "is {}", kind)
         return GatewayBooks(
             fortunes,
@@ -201,6 +209,10 @@ class Universe:
             timeline=world.timeline,
         )
 
+    def _taken(self, one: Try) -> None:
+        self._compare_with_cap(one)
+        self._perhaps_void(one)
+
     def _perhaps_void(self, one: Try) -> None:
         """Let Metronome give up at the very moment at which the money was taken."""
         chances, loop = self.world.chances, self.world.loop
@@ -208,13 +220,22 @@ class Universe:
             end = partial(self.metronome.end, one.workflow_id, Course.EXPIRED)
             loop.later(chances.spread(0.01, 100), end)
 
+    def _compare_with_cap(self, one: Try) -> None:
+        cap = self.setting.rules.caps.get(one.amount.currency)
+        if cap is None:
+            return
+        customer_id = self._customers[one.workflow_id]
+        fates = self.world.truth.fates.values()
+        same = [f for f in fates if self._customers[f.workflow_id] == customer_id]
+        judge_cap(self.world, cap, same)
+
     def _notify(self, key: str, answer: Answer) -> None:
         self.begin(self.courier.notice(key, answer))
 
     def _arrive(self, span: float) -> None:
         """Let Metronome begin its workflows, some of them for one invoice."""
         chances = self.world.chances
-        count = chances.random.choice((1, 1, 2, 3, 4))
+        count = chances.random.choice((1, 1, 2, 3, 4) if not self._limited else (3, 4, 6))
         for number in range(1, count + 1):
             shared = number > 1 and chances.strikes("second_workflow")
             invoice_id = f"inv-{number - 1 if shared else number}"
@@ -223,7 +244,8 @@ class Universe:
                 invoice_id, cents = earlier.invoice_id, int(earlier.total)
             else:
                 cents = chances.random.randint(500, 50_000)
-            self._begin_workflow(f"wf-{number}", f"cust-{number}", invoice_id, cents, span)
+            customer = number if not self._limited else chances.random.choice((1, 1, 2))
+            self._begin_workflow(f"wf-{number}", f"cust-{customer}", invoice_id, cents, span)
 
     def _begin_workflow(
         self, workflow_id: str, customer_id: str, invoice_id: str, cents: int, span: float
@@ -235,6 +257,7 @@ class Universe:
                 for w in self.metronome.workflows.values()
                 if w.invoice_id == invoice_id
             )
+        self._customers[workflow_id] = customer_id
         at = chances.between(0, min(span * 0.7, 4 * 3600))
         lag = chances.spread(1, 900) if chances.strikes("invoice_lags") else 0.0
         workflow = GateWorkflow(workflow_id, customer_id, invoice_id, Decimal(cents), at + lag)

@@ -15,7 +15,15 @@ from tests.states import metronome_events as told
 from tests.states import situations as at
 from tests.states.bench import WF, Bench
 from tests.states.gateway_events import ANSWERS, NOTICES, Event, refund, said
-from tests.states.other_events import a_day_not_sent, guarded, hold, invoice_taken, restored
+from tests.states.other_events import (
+    CAP,
+    a_day_not_sent,
+    guarded,
+    hold,
+    invoice_taken,
+    method_declined,
+    restored,
+)
 from tests.states.situations import Situation
 
 R = HeldReason
@@ -139,6 +147,11 @@ WAYS: Mapping[HeldReason, tuple[str, Event]] = {
     R.APPROVAL: (
         "above the amount that needs approval",
         _after(at.RECEIVED, guarded(GuardRules(approval_above={"USD": Money(1, "USD")}))),
+    ),
+    R.CAP: ("above the customer's cap", _after(at.RECEIVED, guarded(GuardRules(caps=CAP)))),
+    R.BREAKER: (
+        "the payment method was declined before, and is still the same after a day",
+        _after(at.RECEIVED, method_declined, lambda bench: bench.go_on(hours=25)),
     ),
     R.SHADOW: ("shadow mode", _after(at.RECEIVED, guarded(GuardRules(shadow=True)))),
     R.UNREACHABLE: ("no send left this machine for 24 h", unreachable),

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from external_gate.domain.errors import Refused
 from external_gate.domain.ledger import Allow, GuardVerdict, Ledger, Refuse
+from external_gate.domain.limits import Cap, Velocity
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import NotSent, Unknown
 from external_gate.domain.workflow import State, Verdict
@@ -17,10 +18,11 @@ from tests.engine.world import LEASE
 from tests.states.bench import WF, Bench, Impossible
 from tests.states.gateway_events import Event, Rows, said, taken_over
 from tests.states.metronome_events import notification
-from tests.states.situations import ALICE, CEILING, absent
+from tests.states.situations import ALICE, CEILING, absent, declined_hard
 
 BOB = Person("bob", "has looked as well")
 FLOOR = {"USD": Money(1, "USD")}
+CAP = {"USD": Cap(Money(1, "USD"), timedelta(days=1))}
 
 
 @contextmanager
@@ -59,13 +61,31 @@ def guarded(rules: GuardRules, verdict: GuardVerdict | None = None) -> Event:
     return event
 
 
-async def invoice_taken(bench: Bench) -> None:
-    """Another workflow of the same invoice has a charge on the wire."""
+async def _another_is_told(bench: Bench, **facts: str) -> None:
+    """Another workflow of the same customer is told, and worked on."""
     now = bench.clock.now()
     aside = (await bench.store.acquire(WF, owner="aside", now=now, lease=LEASE)).workflow
-    await bench.receive("other", invoice_id=f"inv-{WF}")
+    await bench.receive("other", **facts)
     await bench.settle_down("another")
     await bench.store.give_back([(WF, aside.fence)], due_at=aside.due_at)
+
+
+async def too_many_charges(bench: Bench) -> None:
+    """Another charge of the customer is on the wire, and one an hour is allowed."""
+    await _another_is_told(bench)
+    await guarded(GuardRules(velocity=Velocity(1, timedelta(hours=1))))(bench)
+
+
+async def method_declined(bench: Bench) -> None:
+    """The payment method was declined for another workflow, and once is enough."""
+    bench.gateway.says.appendleft(declined_hard)
+    await _another_is_told(bench)
+    await guarded(GuardRules(breaker_declines=1))(bench)
+
+
+async def invoice_taken(bench: Bench) -> None:
+    """Another workflow of the same invoice has a charge on the wire."""
+    await _another_is_told(bench, invoice_id=f"inv-{WF}")
     if await bench.state("other") is not State.CHARGING:
         raise Impossible("it is the other one that is held")
     with one_more_guard(bench, Allow()) as asked:
@@ -78,9 +98,12 @@ GUARDS: Rows = (
     ("Allow", guarded(GuardRules())),
     ("Defer: charging is paused", guarded(GuardRules(paused=True))),
     ("Defer: its gateway is paused", guarded(GuardRules(paused_gateways=frozenset({"main"})))),
+    ("Defer: as many charges as the velocity allows", too_many_charges),
+    ("Defer: the payment method was declined too often", method_declined),
     ("Hold: currency not on the list", guarded(GuardRules(currencies=frozenset({"EUR"})))),
     ("Hold: above the largest amount", guarded(CEILING)),
     ("Hold: needs approval", guarded(GuardRules(approval_above=FLOOR))),
+    ("Hold: above the customer's cap", guarded(GuardRules(caps=CAP))),
     ("Hold: shadow mode", guarded(GuardRules(shadow=True))),
     ("Hold: the invoice has another workflow's charge", invoice_taken),
     ("Refuse", guarded(GuardRules(), Refuse("never"))),

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from external_gate.domain.identifiers import InvoiceId, WorkflowId
-from external_gate.domain.ledger import Allow, GuardVerdict, Hold, Ledger
+from external_gate.domain.identifiers import CustomerId, InvoiceId, WorkflowId
+from external_gate.domain.ledger import Allow, Asked, GuardVerdict, Hold, Ledger
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.sql_dossiers import lock_row
 from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import (
+    Dossier,
     GuardSpoke,
     NewNotice,
     NoticeReceipt,
@@ -29,6 +30,7 @@ from external_gate.stores.store_rules import RESTORED
 from external_gate.testkit.store_checks.store_samples import (
     LEASE,
     NOW,
+    PRICE,
     SUCCESS,
     W1,
     W2,
@@ -176,6 +178,36 @@ async def test_one_invoice_is_charged_once_across_replicas(replicas: Replicas) -
 
         assert sorted(isinstance(result, GuardSpoke) for result in results) == [False, True]
     count("races of two workflows for one invoice", 30)
+
+
+async def test_one_customer_is_never_charged_above_a_cap_across_replicas(
+    replicas: Replicas,
+) -> None:
+    """Six saves at once, two replicas, room for two charges: two are made, whoever is first."""
+    asked = Asked(spent_since=NOW, currency="USD", charges_since=NOW, charges=9)
+
+    def judge(ledger: Ledger) -> GuardVerdict:
+        above = ledger.spent_minor + PRICE.minor > 2 * PRICE.minor or len(ledger.charges) > 1
+        return Hold(HeldReason.CAP, "") if above else Allow()
+
+    for number in range(15):
+        customer = CustomerId(f"customer-{number}")
+        sends = []
+        for name in [WorkflowId(f"{number}-{letter}") for letter in "abcdef"]:
+            await begun(replicas[0], name, customer_id=customer)
+            sent = attempt(name)
+            sent = replace(sent, charge=replace(sent.charge, customer_id=customer))
+            dossier, states = await claimed(replicas[0], name), (State.READY, State.CHARGING)
+            sends.append(change(dossier, *states, attempts=(sent,), judge=judge, asked=asked))
+
+        results = await asyncio.gather(
+            *[replicas[at % 2].save(save) for at, save in enumerate(sends)],
+            return_exceptions=True,
+        )
+
+        assert sum(isinstance(result, GuardSpoke) for result in results) == 4
+        assert sum(isinstance(result, Dossier) for result in results) == 2
+    count("races of six charges for room for two", 15)
 
 
 async def test_deadlock_is_survived_by_both(replicas: Replicas) -> None:

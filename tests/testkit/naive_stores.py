@@ -15,7 +15,14 @@ from external_gate.domain.errors import BadInput, LeaseLost
 from external_gate.domain.evidence import Evidence, Source
 from external_gate.domain.host_notice import DueNotice
 from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
-from external_gate.domain.ledger import Allow, Defer, GuardVerdict, HistoryEntry, Ledger
+from external_gate.domain.ledger import (
+    NOTHING_MORE,
+    Allow,
+    Defer,
+    GuardVerdict,
+    HistoryEntry,
+    Ledger,
+)
 from external_gate.domain.workflow import Workflow
 from external_gate.stores.host_notice_rules import notices_of_save
 from external_gate.stores.sqlite import SqliteStore
@@ -355,6 +362,13 @@ class TellsGuardsNothing(Careful):
         if judge is None:
             return await super().save(change)
         return await super().save(replace(change, judge=lambda _: judge(Ledger(None))))
+
+
+class CountsWithoutTheCustomer(Careful):
+    """Tells the guards of no other charge of the customer, and of nothing that waits."""
+
+    async def save(self, change: Change) -> Dossier:
+        return await super().save(replace(change, asked=NOTHING_MORE))
 
 
 class BelievesEveryGateway(Careful):

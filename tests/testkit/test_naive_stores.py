@@ -126,7 +126,10 @@ FAULTS: list[tuple[type[SqliteStore], tuple[str, ...], set[str]]] = [
     (
         naive.AsksGuardsBefore,
         ("guards", "processes"),
-        {"one-invoice-is-never-charged-for-two-workflows-at-once"},
+        {
+            "one-invoice-is-never-charged-for-two-workflows-at-once",
+            "one-customer-is-never-charged-above-a-cap-at-once",
+        },
     ),
     (
         naive.RemembersNoticesInMemory,
@@ -246,6 +249,25 @@ FAULTS: list[tuple[type[SqliteStore], tuple[str, ...], set[str]]] = [
             "invoice-stays-taken-when-money-was-ever-seen",
             "invoice-is-taken-while-restored-books-may-lack-the-other-charge",
             "invoice-is-taken-by-what-a-person-settled-as-paid",
+        },
+    ),
+    (
+        naive.CountsWithoutTheCustomer,
+        ("limits", "processes"),
+        {
+            "charge-on-the-wire-counts-at-its-latest-send",
+            "charge-counts-while-its-money-may-be-taken",
+            "charge-counts-when-its-money-was-taken",
+            "charge-counts-when-a-person-settled-it-as-paid",
+            "money-that-was-taken-although-the-charge-was-dead-counts",
+            "soft-decline-of-a-workflow-that-then-paid-does-not-count",
+            "charge-in-another-currency-is-a-charge-and-no-money",
+            "charge-of-before-the-time-asked-for-does-not-count",
+            "newest-charges-come-first-and-no-more-than-asked-for",
+            "declines-of-a-payment-method-are-counted-since-it-last-paid",
+            "declines-are-counted-up-to-the-number-asked-for",
+            "charge-without-an-end-is-no-decline-and-ends-no-row-of-them",
+            "one-customer-is-never-charged-above-a-cap-at-once",
         },
     ),
     (

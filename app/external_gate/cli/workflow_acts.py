@@ -69,7 +69,10 @@ def retry(
 @click.command("approve")
 @_act_options
 def approve(*, workflow_id: str, who: str, reason: str, config_path: Path | None) -> None:
-    """Allow the amount of workflow ID to be charged, although it is above guards.approval_above.
+    """Allow workflow ID to be charged, although a guard holds it or lets it wait.
+
+    Its amount may be above guards.approval_above, or bring the customer above guards.caps or
+    guards.velocity, or its payment method may have an open breaker (guards.breaker_declines).
 
     \b
     Example:

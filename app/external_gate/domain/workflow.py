@@ -62,6 +62,8 @@ class HeldReason(StrEnum):
     NOT_CAPABLE = "gateway_not_capable"  # the gateway declares that it cannot charge this
     GUARD = "guard"  # a guard said: not without a person
     APPROVAL = "approval_needed"  # above the amount that may be charged unasked
+    CAP = "cap_reached"  # above what one customer may be charged within a time
+    BREAKER = "breaker_open"  # the payment method was declined again and again, for a day
     SHADOW = "shadow"  # shadow mode: everything but the charge was done
     UNREACHABLE = "unreachable"  # nothing was sent for a day: Metronome, payers or gateway are down
     MISCONFIGURED = "misconfigured"  # the gateway or Metronome refused us
@@ -169,7 +171,10 @@ class Workflow:
     """A hold that takes effect at the next save, because a call was on the wire."""
     hold_wanted_detail: str = ""
     approvals: frozenset[str] = frozenset()
-    """What a person has allowed: `amount`, `shadow`."""
+    """What a person has allowed: `amount`, `cap`, `velocity`, `breaker`, `shadow`."""
+    deferred_by: str = ""
+    """Which guard lets it wait: `pause`, `velocity`, or `breaker:` and the payment method's mark;
+    empty while none does."""
     restored_at: datetime | None = None
     """When the database was found to be an older copy; None when it never was."""
     void_seen_at: datetime | None = None

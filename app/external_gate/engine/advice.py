@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from external_gate.domain.workflow import HeldReason, State, Verdict, Workflow
+from external_gate.engine.approving import can_be_approved, waits_for
 from external_gate.engine.undone import BY_HAND, charged_attempt, kept_attempt, took_money
-from external_gate.observe.cures import CURES
+from external_gate.observe.cures import CURES, DEFERRALS
 from external_gate.stores.store_records import Dossier
 
 _ON_ITS_OWN: Mapping[State, str] = {
@@ -29,7 +30,8 @@ def what_next(workflow: Workflow) -> str:
         return CURES[workflow.held_reason].advice
     if workflow.state is State.REFUNDING and any(w.startswith(BY_HAND) for w in workflow.approvals):
         return "a worker sees how Metronome's workflow has ended, and tells `failed` if it has not"
-    sentence = _ON_ITS_OWN[workflow.state]
+    waiting = waits_for(workflow)
+    sentence = _ON_ITS_OWN[workflow.state] if waiting is None else DEFERRALS[waiting]
     if workflow.hold_wanted is not None and not workflow.has_ended:
         return f"{sentence}; then it is held, as was asked for"
     return sentence
@@ -45,11 +47,13 @@ def offered(dossier: Dossier) -> Sequence[str]:
         return ()
     if workflow.state is not State.HELD:
         is_held_back = workflow.hold_wanted or workflow.state is State.REFUNDING
-        return () if is_held_back else ("hold",)
+        if is_held_back:
+            return ()
+        return ("approve", "hold") if can_be_approved(workflow) else ("hold",)
     taken = any(map(took_money, dossier.attempts))
     if taken and kept_attempt(workflow, dossier.attempts) is None:
         return ("retry",)
-    acts = ["approve"] if workflow.held_reason is HeldReason.APPROVAL else []
+    acts = ["approve"] if can_be_approved(workflow) else []
     if _can_go_on(workflow, taken=taken):
         acts.append("retry")
     # Once a release may have been sent the outcome is decided; releasing it again is a retry.

@@ -1,6 +1,5 @@
 """The charge: save the intent, send once, save what it came to."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from external_gate.domain.changed import changed
@@ -9,23 +8,24 @@ from external_gate.domain.evidence import Attempt
 from external_gate.domain.ledger import (
     Allow,
     Defer,
+    Deferral,
     GuardVerdict,
     Hold,
-    Ledger,
     Refuse,
 )
 from external_gate.domain.standing import Dead
-from external_gate.domain.workflow import State, Verdict
+from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import calling, preparing, recalling
 from external_gate.engine.case import Case
 from external_gate.engine.concluding import conclude, read_and_decide
+from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import hold_unknown
 from external_gate.engine.preparing import Later, NeedsPerson, Prepared
 from external_gate.engine.recalling import Clear, Found
 from external_gate.engine.scales import may_have_forgotten, may_resend, standing_in
 from external_gate.engine.undone import took_money
 from external_gate.engine.weighing import why_dead
-from external_gate.guards.rules import Intended, judge
+from external_gate.guards.rules import Intended, ask, deferred_by, judge
 from external_gate.stores.store_records import GuardSpoke
 
 SEND_WITHIN = timedelta(seconds=5)
@@ -150,7 +150,7 @@ async def _charge(case: Case, prepared: Prepared) -> None:
     try:
         attempt = await _save_intent(case, prepared)
     except GuardSpoke as spoken:
-        await _obey(case, spoken.verdict)
+        await _obey(case, spoken.verdict, _intended(case, prepared.attempt))
         return
     if _is_known(case):  # by a notice that was kept before our books knew the key again
         piece = calling.not_sent(case.engine, attempt, "its end had been told already")
@@ -183,7 +183,9 @@ async def _save_intent(case: Case, prepared: Prepared) -> Attempt:
         payer=attempt.charge.payer.customer,
     )
     draft.put(attempt)
-    draft.judge = _judge_for(case, attempt)
+    intended, rules = _intended(case, prepared.attempt), case.engine.rules
+    draft.asked = ask(intended, rules)
+    draft.judge = lambda ledger: judge(intended, ledger, rules)
     await case.save(draft, give_back=False)
     saved = case.attempt
     return saved if saved is not None else attempt
@@ -207,31 +209,44 @@ def _deadline(attempt: Attempt) -> datetime:
     return attempt.send_deadline or attempt.created_at
 
 
-def _judge_for(case: Case, attempt: Attempt) -> Callable[[Ledger], GuardVerdict]:
-    intended = Intended(
+def _intended(case: Case, attempt: Attempt) -> Intended:
+    """Give what is to be saved as intent, from the attempt as it was before this send."""
+    return Intended(
         workflow=case.workflow,
         amount=attempt.charge.amount,
         gateway=attempt.gateway,
+        payer=attempt.charge.payer,
+        # Waiting is judged by the earliest plausible time: what was charged leaves a limit late.
+        at=case.engine.clock.now(),
         # After a restore our books may have forgotten a send.
         was_sent=case.workflow.restored_at is not None
         or any(a.sends or a.evidence for a in case.dossier.attempts),
+        is_resend=attempt.sends > 0,
     )
-    return lambda ledger: judge(intended, ledger, case.engine.rules)
 
 
-async def _obey(case: Case, verdict: GuardVerdict) -> None:
+async def _obey(case: Case, verdict: GuardVerdict, intended: Intended) -> None:
     """Do what a guard said instead of charging."""
     draft = case.draft()
     match verdict:
-        case Defer(reason, until):
+        case Defer(reason, until, by):
             if draft.after.state is State.RECEIVED:
                 draft.move(State.READY, "invoice and payer agree")
+            _wait(draft, deferred_by(by, intended), reason)
             draft.set(due_at=until or draft.now + LOOK_AT_THE_SWITCH_AFTER)
-            draft.note("deferred", reason)
         case Hold(held_reason, detail):
             draft.hold(held_reason, detail)
+            if held_reason is HeldReason.BREAKER:
+                draft.set(deferred_by=deferred_by(Deferral.BREAKER, intended))
         case Refuse(reason):
             draft.decide(Verdict.FAILED, f"a guard refused: {reason}")
         case Allow():
             draft.set(due_at=draft.now)
     await case.save(draft, give_back=not isinstance(verdict, Refuse))
+
+
+def _wait(draft: Draft, waits_for: str, reason: str) -> None:
+    """Remember what is waited for; the history tells it once, not at every look."""
+    if draft.after.deferred_by != waits_for:
+        draft.note("deferred", reason)
+    draft.set(deferred_by=waits_for)

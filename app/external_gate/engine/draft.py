@@ -8,6 +8,8 @@ from external_gate.domain.changed import changed
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.identifiers import AttemptKey, release_key
 from external_gate.domain.ledger import (
+    NOTHING_MORE,
+    Asked,
     GuardVerdict,
     HistoryEntry,
     Incident,
@@ -28,6 +30,7 @@ class Draft:
         self.now = now
         self.after: Workflow = changed(dossier.workflow, updated_at=now)
         self.judge: Callable[[Ledger], GuardVerdict] | None = None
+        self.asked: Asked = NOTHING_MORE
         self.incidents: list[Incident] = []
         self._dossier = dossier
         self._actor = actor
@@ -74,8 +77,10 @@ class Draft:
         verdict = changes.get("verdict")
         check_move(self.after, to, self._actor, verdict)
         before = self.after.state
-        leaving_hold = {"held_reason": None, "held_detail": ""} if before is State.HELD else {}
-        self.after = changed(self.after, state=to, **(leaving_hold | changes))
+        leaving: dict[str, Any] = {"deferred_by": ""}
+        if before is State.HELD:
+            leaving |= {"held_reason": None, "held_detail": ""}
+        self.after = changed(self.after, state=to, **(leaving | changes))
         self.note("moved", reason, from_state=before, to_state=to)
 
     def hold(self, reason: HeldReason, detail: str) -> None:
@@ -187,4 +192,5 @@ class Draft:
             give_back=give_back,
             judge=self.judge,
             dossier=self._dossier,
+            asked=self.asked,
         )

@@ -18,6 +18,7 @@ from external_gate.domain.standing import (
 )
 from external_gate.domain.workflow import Actor, HeldReason, State, Verdict, Workflow
 from external_gate.engine import settling
+from external_gate.engine.approving import APPROVABLE, asked_for
 from external_gate.engine.context import Engine
 from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import look_on
@@ -73,14 +74,21 @@ class Operations:
         return await self._act(workflow_id, person, "retried", act)
 
     async def approve(self, workflow_id: WorkflowId, person: Person) -> Workflow:
-        """Record that this amount may be charged; a workflow held for it goes on."""
+        """Record that this may be charged; a workflow that is held, or waits, for it goes on.
+
+        It allows what the workflow is held or waits for: going above the customer's cap, one charge
+        more than the velocity, a payment method with an open breaker; else the amount.
+        """
 
         def act(draft: Draft) -> None:
             if draft.after.has_ended or draft.after.verdict is not None:
                 raise Refused("nothing is left to approve: the outcome is decided")
-            draft.set(approvals=draft.after.approvals | {Approval.AMOUNT})
-            if draft.after.held_reason is HeldReason.APPROVAL:
+            approval = asked_for(draft.after)
+            draft.set(approvals=draft.after.approvals | {approval})
+            if draft.after.held_reason in APPROVABLE:
                 self._resume_charge(draft, accept_unknown=False)
+            elif approval is not Approval.AMOUNT:
+                draft.set(due_at=draft.now, deferred_by="")
 
         return await self._act(workflow_id, person, "approved", act)
 
@@ -255,6 +263,8 @@ class Operations:
         approvals = draft.after.approvals
         if held_reason is HeldReason.SHADOW:
             draft.set(approvals=approvals | {Approval.SHADOW})
+        if held_reason is HeldReason.BREAKER:
+            draft.set(approvals=approvals | {Approval.BREAKER})
         if held_reason is HeldReason.RESTORED and accept_unknown:
             draft.set(approvals=approvals | {accepted(draft.after.restored_at)})
         to = State.READY if attempt is None else self._place_of(draft, attempt)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from external_gate.domain.evidence import Attempt, Source
+from external_gate.domain.ledger import REFUNDED_BY_HAND
 from external_gate.domain.outcome import Succeeded, Undone
 from external_gate.domain.workflow import Workflow
 
@@ -72,7 +73,7 @@ def unknown_is_accepted(attempt: Attempt) -> str:
     return f"unknown_accepted:{attempt.number}"
 
 
-BY_HAND = "refunded_by_hand:"
+BY_HAND = REFUNDED_BY_HAND
 """How the words begin by which a workflow remembers, under its fence, what a person gave back."""
 
 

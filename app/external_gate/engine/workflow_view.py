@@ -44,6 +44,7 @@ def workflow_view(workflow: Workflow) -> View:
         "state": workflow.state.value,
         "held_reason": None if workflow.held_reason is None else workflow.held_reason.value,
         "held_detail": workflow.held_detail,
+        "deferred_by": workflow.deferred_by.partition(":")[0] or None,
         "outcome": None if workflow.verdict is None else workflow.verdict.value,
         "amount": None if workflow.amount is None else money_view(workflow.amount),
         "invoice_total": None if facts.total is None else f"{facts.total:f}",

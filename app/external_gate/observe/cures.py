@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from external_gate.domain.identifiers import WorkflowId
-from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import HeldReason
 
 _R, _I = HeldReason, IncidentKind
@@ -84,6 +84,16 @@ CURES: Mapping[HeldReason, Cure] = {
         "the amount needs a person's word: approve it, or settle as failed",
         'approve {id} --reason "…"',
     ),
+    _R.CAP: Cure(
+        "the customer would be charged more than guards.caps allows within its time; approve it "
+        "all the same, retry when the time has passed, or settle",
+        'approve {id} --reason "…"',
+    ),
+    _R.BREAKER: Cure(
+        "the payment method was declined again and again, and the payer has had no other for a "
+        "day; give the payer another one and retry, which also tries the same one once more, or "
+        "settle"
+    ),
     _R.SHADOW: Cure(
         "shadow mode did everything but the charge; retry charges it after all", _RETRY
     ),
@@ -132,6 +142,16 @@ CURES: Mapping[HeldReason, Cure] = {
     ),
 }
 """What to do about each reason for holding."""
+
+DEFERRALS: Mapping[Deferral, str] = {
+    Deferral.PAUSE: "charging is paused; it goes on when guards.paused and guards.paused_gateways "
+    "no longer say so",
+    Deferral.VELOCITY: "the customer had as many charges as guards.velocity allows; it goes on by "
+    "itself when the oldest of them is old enough, or approve it",
+    Deferral.BREAKER: "the payment method was declined again and again (guards.breaker_declines); "
+    "give the payer another one and it goes on by itself, or approve it",
+}
+"""What to do about a workflow that a guard lets wait."""
 
 INCIDENT_CURES: Mapping[IncidentKind, Cure] = {
     _I.CONFLICTING_NOTIFICATION: Cure(

@@ -4,7 +4,7 @@ Those named after rooms above this one are held against them by a test.
 """
 
 from external_gate.domain.evidence import Source
-from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State
 from external_gate.observe.families import OneOf
 
@@ -39,5 +39,6 @@ ERRORS = OneOf("bad_input", "refused", "unavailable", "broken", others=True)
 UNFINISHED = OneOf(*(state for state in State if state not in ENDED))
 ENDS = OneOf(*(state for state in State if state in ENDED))
 HELD_REASONS = OneOf(*HeldReason)
+DEFERRALS = OneOf(*Deferral)
 INCIDENT_KINDS = OneOf(*IncidentKind)
 OPERATIONS = OneOf(*(source for source in Source if source is not Source.NOTICE))

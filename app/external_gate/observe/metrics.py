@@ -6,7 +6,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
-from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.observe import label_values as values
 from external_gate.observe.catalogue import Catalogue, MetricDescription
@@ -38,6 +38,16 @@ class WorkflowCounts(Protocol):
     @property
     def held(self) -> Mapping[HeldReason, int]:
         """Give how many are held for each reason."""
+        ...
+
+    @property
+    def deferred(self) -> Mapping[Deferral, int]:
+        """Give how many each guard lets wait."""
+        ...
+
+    @property
+    def breakers_open(self) -> int:
+        """Give for how many payment methods something waits because of declines."""
         ...
 
     @property
@@ -150,6 +160,16 @@ class Metrics:
             "holds_total",
             "Times a workflow was held for a person, by reason.",
             held_reason=values.HELD_REASONS,
+        )
+        self._deferred = add.gauges(
+            "workflows_deferred",
+            "Ready workflows that a guard lets wait now, by what they wait for.",
+            guard=values.DEFERRALS,
+        )
+        self._breakers = add.gauge(
+            "breakers_open",
+            "Payment methods that were declined guards.breaker_declines times in a row and for "
+            "which a workflow waits: for another one, or held as breaker_open for a person.",
         )
         self._incidents = add.gauges(
             "incidents", "Incidents on record, by kind.", kind=values.INCIDENT_KINDS
@@ -325,6 +345,9 @@ class Metrics:
             self._oldest.at(state).set(max(0.0, age.total_seconds()))
         for reason in HeldReason:
             self._held.at(reason).set(counts.held.get(reason, 0))
+        for deferral in Deferral:
+            self._deferred.at(deferral).set(counts.deferred.get(deferral, 0))
+        self._breakers.set(counts.breakers_open)
         for kind in IncidentKind:
             self._incidents.at(kind).set(counts.incidents.get(kind, 0))
         self._set_notices(counts, now)

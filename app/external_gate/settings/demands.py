@@ -176,6 +176,30 @@ def _not_private(key: str, url: str, *, allowed: bool) -> Iterator[Fault]:
         )
 
 
+def _breaker(settings: Settings) -> Iterator[Fault]:
+    """A breaker that opens within the tries of one workflow would stop its own schedule."""
+    declines, waits = settings.guards.breaker_declines, settings.retry.soft_decline_schedule
+    if 0 < declines <= len(waits):
+        yield Fault(
+            "guards.breaker_declines",
+            f"is {declines}, so that the last of the {len(waits)} retries of "
+            "retry.soft_decline_schedule would wait for another payment method",
+            f"raise it above {len(waits)}, or shorten the schedule",
+        )
+
+
+def _caps(settings: Settings) -> Iterator[Fault]:
+    """A cap of a currency that is never charged is a typing error that protects nobody."""
+    guards = settings.guards
+    for currency in guards.caps:
+        if guards.currencies and currency not in guards.currencies:
+            yield Fault(
+                f"guards.caps.{currency}",
+                "is of a currency that guards.currencies does not allow",
+                "delete it, or allow the currency",
+            )
+
+
 def _operators(settings: Settings) -> Iterator[Fault]:
     owners: dict[str, str] = {}
     for name, operator in settings.operators.people.items():
@@ -197,5 +221,7 @@ _DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
     _payers,
     _notices,
     _forward,
+    _breaker,
+    _caps,
     _operators,
 )

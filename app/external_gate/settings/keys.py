@@ -9,6 +9,7 @@ from functools import cache
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from external_gate.domain.limits import Cap
 from external_gate.domain.money import Money
 from external_gate.settings.faulty import dotted
 from external_gate.settings.model import (
@@ -192,7 +193,7 @@ def _knob(path: Path, field: FieldInfo) -> Knob:
         carries_password=any(isinstance(mark, CarriesPassword) for mark in field.metadata),
         default=field.get_default(call_default_factory=True, validated_data={}),
         description=" ".join((field.description or "").split()),
-        has_currencies=typing.get_args(field.annotation) == (str, Money),
+        has_currencies=typing.get_args(field.annotation) in {(str, Money), (str, Cap)},
     )
 
 

@@ -16,6 +16,7 @@ from external_gate.domain.money import Unit
 from external_gate.settings.values import (
     Amounts,
     BaseAddress,
+    Caps,
     Currency,
     Duration,
     Hours,
@@ -33,6 +34,7 @@ from external_gate.settings.values import (
     Truth,
     TypeFilter,
     UnitOrNone,
+    VelocityOrNone,
     WebAddress,
     Whole,
     read_seconds,
@@ -216,6 +218,15 @@ class GuardsSettings(Section):
     """Largest amount per currency, in whole units, such as {USD = "500.00", JPY = 50000}."""
     approval_above: Amounts = Field(default_factory=dict)
     """Amount per currency, in whole units, above which a person must approve."""
+    caps: Caps = Field(default_factory=dict)
+    """Most money per currency that one customer may be charged within a time, in whole units, such
+    as {USD = "5000.00 per 1d"}; what would go above it is held, with the reason "cap_reached"."""
+    velocity: VelocityOrNone = None
+    """Most charges of one customer within a time, such as "10 per 1h"; what is one too many waits.
+    Empty: as many as come."""
+    breaker_declines: Whole = Field(default=0, ge=0, le=20)
+    """Declines in a row of one payment method after which it is not charged again: what comes then
+    waits for another payment method, and after a day for a person. 0: it is always tried."""
     paused: Truth = False
     """Send no charge at all for as long as this is true."""
     paused_gateways: tuple[str, ...] = ()

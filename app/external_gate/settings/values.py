@@ -4,16 +4,19 @@ The sentences raised here never repeat what was given: it may be a secret in the
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
 from external_gate.domain.currencies import EXPONENTS
+from external_gate.domain.limits import Cap, Velocity
 from external_gate.domain.money import LARGEST_MINOR, Money, Unit
+
+_T = TypeVar("_T")
 
 # A year: nobody waits longer, and sums of times cannot overflow.
 _LONGEST_HOURS = 8760
@@ -21,6 +24,9 @@ _LONGEST_SECONDS = _LONGEST_HOURS * 3600
 
 _SECONDS_PER = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([smhd]?)")
+_PER = re.compile(r"(.{1,40}?) per (.{1,20})")
+_MOST_CHARGES = 1000
+"""Of `guards.velocity`: so many are told apart, and nobody's customers pay faster."""
 _AMOUNT = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,6})?")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*")
 _TYPE_FILTER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?")
@@ -74,16 +80,54 @@ def read_amounts(given: object) -> dict[str, Money]:
     """Read a table from currency to whole units, exactly; all that is wrong in one `ValueError`."""
     if not isinstance(given, Mapping):
         raise ValueError('must be a table such as {USD = "500.00"}')  # noqa: TRY004 # pydantic gathers only ValueError
-    amounts: dict[str, Money] = {}
+    return _by_currency(given, _amount)
+
+
+def read_caps(given: object) -> dict[str, Cap]:
+    """Read a table from currency to an amount per time; all that is wrong in one `ValueError`."""
+    if not isinstance(given, Mapping):
+        raise ValueError('must be a table such as {USD = "5000.00 per 1d"}')  # noqa: TRY004 # pydantic gathers only ValueError
+    return _by_currency(given, _cap)
+
+
+def read_velocity(given: object) -> Velocity | None:
+    """Read a number of charges per time; an empty text is none. Raises `ValueError`."""
+    if given is None or given == "":
+        return None
+    if isinstance(given, Velocity):
+        return given
+    found = _PER.fullmatch(given) if isinstance(given, str) else None
+    if found is None or not (found[1].isascii() and found[1].isdigit()):
+        raise ValueError('must be charges per time such as "10 per 1h"')
+    if not 1 <= int(found[1][:5]) <= _MOST_CHARGES:
+        raise ValueError(f"must be 1 to {_MOST_CHARGES} charges")
+    return Velocity(int(found[1]), read_duration(found[2]))
+
+
+def _cap(written: object, currency: str) -> Cap:
+    if isinstance(written, Cap):
+        return written
+    found = _PER.fullmatch(written) if isinstance(written, str) else None
+    if found is None:
+        raise ValueError(f'{currency} must be an amount per time such as "5000.00 per 1d"')
+    try:
+        per = read_duration(found[2])
+    except ValueError as error:
+        raise ValueError(f"{currency}: the time {error}") from None
+    return Cap(_amount(found[1], currency), per)
+
+
+def _by_currency(given: Mapping[str, object], read: Callable[[object, str], _T]) -> dict[str, _T]:
+    found: dict[str, _T] = {}
     wrong: list[str] = []
     for currency, written in given.items():
         try:
-            amounts[currency] = _amount(written, check_currency(currency))
+            found[currency] = read(written, check_currency(currency))
         except ValueError as error:
             wrong.append(str(error))
     if wrong:
         raise ValueError("; ".join(wrong))
-    return amounts
+    return found
 
 
 def _amount(written: object, currency: str) -> Money:
@@ -228,6 +272,8 @@ Hours = Annotated[
 ]
 Duration = Annotated[timedelta, PlainValidator(read_duration)]
 Amounts = Annotated[Mapping[str, Money], PlainValidator(read_amounts)]
+Caps = Annotated[Mapping[str, Cap], PlainValidator(read_caps)]
+VelocityOrNone = Annotated[Velocity | None, PlainValidator(read_velocity)]
 Currency = Annotated[str, AfterValidator(check_currency)]
 Namespace = Annotated[str, AfterValidator(check_namespace)]
 Name = Annotated[str, AfterValidator(check_name)]

@@ -61,6 +61,7 @@ def workflow_from(row: Row) -> Workflow:
         look_at=instant(row["look_at"]),
         looked_at=instant(row["looked_at"]),
         evidence_read=row["evidence_read"],
+        deferred_by=row["deferred_by"] or "",
     )
 
 
@@ -105,6 +106,7 @@ def workflow_values(workflow: Workflow) -> dict[str, Value]:
         "look_at": milliseconds(workflow.look_at),
         "looked_at": milliseconds(workflow.looked_at),
         "evidence_read": workflow.evidence_read,
+        "deferred_by": workflow.deferred_by or None,
     }
 
 

@@ -15,10 +15,11 @@ from external_gate.stores.sql_transaction import Transaction
 _KEEP_ATTEMPT = """
 INSERT INTO attempts (
     workflow_id, number, attempt_key, gateway, amount_minor, currency, charge, body, created_at,
-    sends, first_sent_at, send_deadline, last_possible_send, closed, look_made
+    sends, first_sent_at, send_deadline, last_possible_send, closed, look_made, customer_mark
 ) VALUES (
     :workflow_id, :number, :attempt_key, :gateway, :amount_minor, :currency, :charge, :body,
-    :created_at, :sends, :first_sent_at, :send_deadline, :last_possible_send, :closed, :look_made
+    :created_at, :sends, :first_sent_at, :send_deadline, :last_possible_send, :closed, :look_made,
+    :customer_mark
 )
 ON CONFLICT (workflow_id, number) DO UPDATE SET
     sends = excluded.sends, first_sent_at = excluded.first_sent_at,

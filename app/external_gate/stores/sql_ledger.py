@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.identifiers import WorkflowId
-from external_gate.domain.ledger import HistoryEntry, Incident, Ledger
+from external_gate.domain.ledger import NOTHING_MORE, Asked, HistoryEntry, Incident, Ledger
 from external_gate.domain.workflow import Facts
 from external_gate.stores.ledger_rows import history_values
 from external_gate.stores.rows import Value
+from external_gate.stores.sql_customers import with_charges
 from external_gate.stores.sql_transaction import Transaction, first_of_each
 
 _ADD_HISTORY = """
@@ -54,20 +55,24 @@ def add_incident(transaction: Transaction, workflow_id: WorkflowId, incident: In
     transaction.execute(_ADD_INCIDENT, row)
 
 
-def read_ledgers(transaction: Transaction, asking: Sequence[Facts]) -> list[Ledger]:
+def read_ledgers(transaction: Transaction, asking: Sequence[tuple[Facts, Asked]]) -> list[Ledger]:
     """Read what guards may know, in the transaction that saves `charging`.
 
     Nobody else reads or writes what is told of the same customers and invoices until it ends.
     """
     # A notification that was not understood names no invoice.
-    asked = {facts.workflow_id: _question(facts) for facts in asking if facts.invoice_id}
+    asked = {facts.workflow_id: _question(facts) for facts, _ in asking if facts.invoice_id}
     if not asked:
         return [Ledger() for _ in asking]
     questions = sorted(asked.values(), key=lambda question: str(question["customer_id"]))
     first_of_each(transaction, _ONE_AT_A_TIME, questions)
     rows = first_of_each(transaction, INVOICE_TAKEN_BY, list(asked.values()))
     taken = {id_: WorkflowId(row[0]) for id_, row in zip(asked, rows, strict=True) if row}
-    return [Ledger(invoice_taken_by=taken.get(facts.workflow_id)) for facts in asking]
+    ledgers = [Ledger(invoice_taken_by=taken.get(facts.workflow_id)) for facts, _ in asking]
+    return [
+        ledger if more == NOTHING_MORE else with_charges(transaction, facts, more, ledger)
+        for (facts, more), ledger in zip(asking, ledgers, strict=True)
+    ]
 
 
 def _question(facts: Facts) -> dict[str, Value]:

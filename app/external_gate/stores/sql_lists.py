@@ -1,9 +1,10 @@
 """Listings, page by page, and counts; none of them grows with what has ended."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from external_gate.domain.clock import from_milliseconds, to_milliseconds
-from external_gate.domain.ledger import IncidentKind
+from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State, Workflow
 from external_gate.stores.documents import write_json
 from external_gate.stores.rows import Value, notification_from, workflow_from
@@ -18,6 +19,11 @@ _COUNTS = f"""
 SELECT state, held_reason, count(*) AS workflows, min(received_at) AS oldest
 FROM workflows WHERE {UNFINISHED} GROUP BY state, held_reason
 """  # noqa: S608 - a constant of ours
+
+_DEFERRED = """
+SELECT deferred_by, state, count(*) AS workflows FROM workflows
+WHERE deferred_by IS NOT NULL AND state IN ('ready', 'held') GROUP BY deferred_by, state
+"""
 
 _INCIDENTS = "SELECT kind, count(*) AS incidents FROM incidents GROUP BY kind"
 
@@ -90,16 +96,32 @@ def read_counts(transaction: Transaction) -> Counts:
     incidents = {
         IncidentKind(row["kind"]): row["incidents"] for row in select(transaction, _INCIDENTS)
     }
+    deferred, breakers_open = _read_deferred(transaction)
     waiting, since, dead = read_waiting(transaction)
     return Counts(
         by_state=dict(by_state),
         oldest_by_state={state: from_milliseconds(at) for state, at in oldest.items()},
         held=dict(held),
+        deferred=deferred,
+        breakers_open=breakers_open,
         incidents=incidents,
         notices_waiting=waiting,
         notices_waiting_since=since,
         notices_dead=dead,
     )
+
+
+def _read_deferred(transaction: Transaction) -> tuple[Mapping[Deferral, int], int]:
+    """Count what guards let wait, and the payment methods whose breakers do."""
+    waiting: Counter[Deferral] = Counter()
+    methods: set[str] = set()
+    for row in select(transaction, _DEFERRED):
+        deferral = Deferral(row["deferred_by"].partition(":")[0])
+        if row["state"] == State.READY:
+            waiting[deferral] += row["workflows"]
+        if deferral is Deferral.BREAKER:
+            methods.add(row["deferred_by"])
+    return dict(waiting), len(methods)
 
 
 def list_notifications(

@@ -42,7 +42,7 @@ UPDATE workflows SET
     hold_wanted = :hold_wanted, hold_wanted_detail = :hold_wanted_detail, approvals = :approvals,
     restored_at = :restored_at, void_seen_at = :void_seen_at,
     release_generation = :release_generation, look_at = :look_at, looked_at = :looked_at,
-    evidence_read = :evidence_read,
+    evidence_read = :evidence_read, deferred_by = :deferred_by,
     money_seen = CASE WHEN :took_money = 1 THEN 1 ELSE money_seen END,
     claimable_at = :claimable_at, lease_until = :lease_until, lease_owner = :lease_owner
 WHERE workflow_id = :workflow_id AND fence = :fence
@@ -188,7 +188,8 @@ def _check(save: Save) -> None:
 
 
 def _judge(transaction: Transaction, saves: Sequence[Save]) -> None:
-    ledgers = read_ledgers(transaction, [save.standing.dossier.workflow.facts for save in saves])
+    asking = [(save.standing.dossier.workflow.facts, save.change.asked) for save in saves]
+    ledgers = read_ledgers(transaction, asking)
     for save, ledger in zip(saves, ledgers, strict=True):
         verdict = Allow() if save.change.judge is None else save.change.judge(ledger)
         if not isinstance(verdict, Allow):

@@ -10,6 +10,9 @@ from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.gate_report import GateReport
 from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
 from external_gate.domain.ledger import (
+    NOTHING_MORE,
+    Asked,
+    Deferral,
     GuardVerdict,
     HistoryEntry,
     Incident,
@@ -189,6 +192,8 @@ class Change:
     dossier: Dossier | None = None
     """What the decision rested on, as the store gave it under this very fence. A help, no promise:
     what nobody can have written since need not be read again."""
+    asked: Asked = NOTHING_MORE
+    """What `judge` wants to know besides who has the invoice; nothing else is read for it."""
 
 
 class UnreadEvidence(Refused):
@@ -230,6 +235,10 @@ class Counts:
     oldest_by_state: Mapping[State, datetime] = field(default_factory=dict)
     """When the oldest workflow in each of these states was received."""
     held: Mapping[HeldReason, int] = field(default_factory=dict)
+    deferred: Mapping[Deferral, int] = field(default_factory=dict)
+    """How many `ready` workflows a guard lets wait."""
+    breakers_open: int = 0
+    """For how many payment methods a workflow waits, `ready` or `held`, because of declines."""
     incidents: Mapping[IncidentKind, int] = field(default_factory=dict)
     notices_waiting: Mapping[str, int] = field(default_factory=dict)
     """Per endpoint of the host application."""

@@ -14,6 +14,7 @@ from external_gate.testkit.store_checks.guard_checks import GUARDS
 from external_gate.testkit.store_checks.hold_checks import HOLDS
 from external_gate.testkit.store_checks.intake_checks import INTAKE
 from external_gate.testkit.store_checks.lease_checks import LEASES
+from external_gate.testkit.store_checks.limit_checks import LIMITS
 from external_gate.testkit.store_checks.list_checks import LISTS, MARKS
 from external_gate.testkit.store_checks.look_checks import LOOKS
 from external_gate.testkit.store_checks.notice_checks import NOTICES
@@ -43,6 +44,7 @@ AREAS = (
     REPORTS,
     FORWARDS,
     GUARDS,
+    LIMITS,
     LISTS,
     MARKS,
     PROCESSES,

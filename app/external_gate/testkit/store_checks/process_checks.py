@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from external_gate.domain.errors import LeaseLost, Unavailable
 from external_gate.domain.identifiers import InvoiceId, WorkflowId
-from external_gate.domain.ledger import Allow, Defer, GuardVerdict, HistoryEntry, Ledger
+from external_gate.domain.ledger import Allow, Asked, Defer, GuardVerdict, HistoryEntry, Ledger
 from external_gate.domain.workflow import Actor, HeldReason, State
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import GuardSpoke, HoldWanted, UnreadEvidence
@@ -16,6 +16,7 @@ from external_gate.testkit.store_checks.store_samples import (
     DECLINE,
     LEASE,
     NOW,
+    PRICE,
     SUCCESS,
     W1,
     W2,
@@ -142,6 +143,39 @@ async def one_invoice_is_never_charged_for_two_workflows_at_once(trial: StoreTri
     failed = [end for end in ends if isinstance(end, BaseException)]
     fair = all(isinstance(end, GuardSpoke | Unavailable) for end in failed)
     must(fair, f"the second was refused by {failed}; wanted was GuardSpoke")
+
+
+@PROCESSES.trial(
+    cure="Ask the guards in the transaction that saves, with the customer locked until it commits: "
+    "two that both read the same sum would both be within the cap."
+)
+async def one_customer_is_never_charged_above_a_cap_at_once(trial: StoreTrial) -> None:
+    other = await trial.another()
+    asked = Asked(spent_since=NOW, currency=PRICE.currency)
+
+    async def charge(store: Store, workflow_id: WorkflowId) -> None:
+        await begun(store, workflow_id)
+        dossier = await claimed(store, workflow_id)
+        sent = (attempt(workflow_id),)
+        states = (State.READY, State.CHARGING)
+        await store.save(
+            change(dossier, *states, attempts=sent, judge=_below_two_prices, asked=asked)
+        )
+
+    names = [WorkflowId(f"w-{number}") for number in range(4)]
+    stores = (trial.store, other, trial.store, other)
+    ends = await asyncio.gather(*map(charge, stores, names), return_exceptions=True)
+
+    states = [given(await trial.store.dossier(name)).workflow.state for name in names]
+    must(states.count(State.CHARGING) == 1, f"{states.count(State.CHARGING)} are being charged")
+    failed = [end for end in ends if isinstance(end, BaseException)]
+    fair = all(isinstance(end, GuardSpoke | Unavailable) for end in failed)
+    must(fair, f"the others were refused by {failed}; wanted was GuardSpoke")
+
+
+def _below_two_prices(ledger: Ledger) -> GuardVerdict:
+    within = ledger.spent_minor + PRICE.minor < 2 * PRICE.minor
+    return Allow() if within else Defer("above the cap")
 
 
 def _once(ledger: Ledger) -> GuardVerdict:
