@@ -12,6 +12,7 @@ from random import Random, SystemRandom
 
 from prometheus_client import CollectorRegistry
 
+from external_gate.domain.aftermath import FailureKind
 from external_gate.domain.charge import Payer
 from external_gate.domain.clock import Clock, HighWater
 from external_gate.domain.errors import Broken
@@ -26,11 +27,11 @@ from external_gate.guards.rules import GuardRules
 from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits
-from external_gate.metronome.client import MetronomeClient
 from external_gate.metronome.contracting_client import ContractingClient
 from external_gate.notices.courier import Courier, Route
 from external_gate.notices.notice_sink import SinkSurroundings
 from external_gate.notices.sink_registry import build_sink
+from external_gate.observe.aftercare_observer import LoggingAftercareObserver
 from external_gate.observe.courier_observer import LoggingCourierObserver
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
@@ -42,7 +43,11 @@ from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import Settings
 from external_gate.stores import choosing
 from external_gate.stores.store import Store
+from external_gate.thresholds.after_failed import AfterFailed
+from external_gate.thresholds.aftercare import Aftercare
+from external_gate.thresholds.aftercare_policy import AftercarePolicy
 from external_gate.thresholds.applying import PATIENCE, Thresholds
+from external_gate.thresholds.payer_watch import PayerWatch
 from external_gate.thresholds.survey import CUSTOMERS_AT_ONCE
 
 check_gateway = registry.check
@@ -78,6 +83,7 @@ class Service:
     notice_receiver: NoticeReceiver
     operations: Operations
     courier: Courier
+    aftercare: Aftercare
     metrics: Metrics
     observer: LoggingObserver
     callers: tuple[HttpxCaller, ...]
@@ -156,13 +162,14 @@ def make_service(
         timeouts=Timeouts.within(timedelta(seconds=15)),
         max_connections=settings.worker.concurrency,
     )
+    metronome = ContractingClient(
+        metronome_caller,
+        base_url=settings.metronome.base_url,
+        token=settings.metronome.api_token.get_secret_value(),
+    )
     engine = Engine(
         store=store,
-        billing=MetronomeClient(
-            metronome_caller,
-            base_url=settings.metronome.base_url,
-            token=settings.metronome.api_token.get_secret_value(),
-        ),
+        billing=metronome,
         gateways=make_gateways(settings, gateway_caller, clock),
         payers=build_payer_source(
             settings.payers, PayerSurroundings(gateway_caller, clock, _PayerTable(store).find)
@@ -191,6 +198,7 @@ def make_service(
             observer=LoggingCourierObserver(metrics),
             poll=timedelta(seconds=settings.worker.poll_seconds),
         ),
+        aftercare=_make_aftercare(settings, engine, metronome, metrics),
         metrics=metrics,
         observer=observer,
         callers=(metronome_caller, gateway_caller, notice_caller),
@@ -230,6 +238,41 @@ async def open_thresholds(
             token=settings.metronome.api_token.get_secret_value(),
         )
         yield Thresholds(contracting, clock, settings.metronome.units, patience)
+
+
+def _make_aftercare(
+    settings: Settings, engine: Engine, metronome: ContractingClient, metrics: Metrics
+) -> Aftercare:
+    store, clock = engine.store, engine.clock
+    observer = LoggingAftercareObserver(metrics)
+    steps = AfterFailed(
+        store=store,
+        billing=metronome,
+        thresholds=Thresholds(metronome, clock, settings.metronome.units),
+        watch=PayerWatch(metronome, engine.payers, store),
+        policy=make_aftercare_policy(settings),
+        clock=clock,
+        observer=observer,
+        reads_invoices=settings.metronome.verify_invoice,
+    )
+    poll = timedelta(seconds=settings.worker.poll_seconds)
+    return Aftercare(steps, store, clock=clock, observer=observer, poll=poll)
+
+
+def make_aftercare_policy(settings: Settings) -> AftercarePolicy:
+    """Give what is done after failed payments."""
+    knobs = settings.after_failed
+    return AftercarePolicy(
+        ways={
+            FailureKind.SOFT: knobs.soft,
+            FailureKind.HARD: knobs.hard,
+            FailureKind.CUSTOMER_ACTION: knobs.customer_action,
+            FailureKind.NO_DECLINE: knobs.no_decline,
+        },
+        schedule=knobs.schedule,
+        limit=knobs.limit,
+        payer_poll=timedelta(seconds=knobs.payer_poll_seconds),
+    )
 
 
 def make_gateways(settings: Settings, caller: Caller, clock: Clock) -> Mapping[str, Gateway]:

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Place] = {
         f"{_CLI}.notices:notices", "See what your application was told, and tell it again."
     ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
+    "operators": Place(f"{_CLI}.operators:operators", "Make tokens for the HTTP interface."),
     "gateways": Place(f"{_CLI}.gateways:gateways", "See, make and certify gateway adapters."),
     "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or move it."),
     "send": Place(f"{_CLI}.send:send", "Send a signed notification to a running service."),

@@ -12,8 +12,10 @@ from external_gate.observe import events
 from external_gate.observe.logs import configure
 from external_gate.settings import Loaded
 from external_gate.web.app import create_app
+from external_gate.web.bearer import Bearers
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
+from external_gate.web.payer_changes import PayerChanges
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
 
@@ -63,6 +65,7 @@ class Run:
         beating = asyncio.create_task(self._keep_beating())
         working = asyncio.create_task(self._work())
         telling = asyncio.create_task(self._tell_host())
+        caring = asyncio.create_task(self._care())
         if self._worker is not None:
             self._service.store.when_due(self._worker.wake)
         # A worker that fails takes the process with it: its supervisor starts a whole one again.
@@ -73,7 +76,8 @@ class Run:
             await telling
         finally:
             telling.cancel()  # where the worker or the web has failed
-            await asyncio.gather(telling, return_exceptions=True)
+            caring.cancel()  # whatever it was about to send is saved as intended
+            await asyncio.gather(telling, caring, return_exceptions=True)
             beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beating
@@ -87,6 +91,7 @@ class Run:
         if self._worker is not None:
             self._worker.drain()
             self._service.courier.drain()
+            self._service.aftercare.drain()
         delay = 0.0 if hurry else self._service.settings.server.drain_delay_seconds
         asyncio.get_running_loop().call_later(delay, self._close_listener)
 
@@ -119,6 +124,11 @@ class Run:
         if self._worker is not None:
             await self._service.courier.run()
 
+    async def _care(self) -> None:
+        """Look after failed payments wherever a worker runs."""
+        if self._worker is not None:
+            await self._service.aftercare.run()
+
     async def _keep_beating(self) -> None:
         while True:
             await beat_once(self._service)
@@ -147,7 +157,14 @@ class Run:
             body_timeout_seconds=knobs.body_timeout_seconds,
             wake=self._wake,
         )
-        return make_server(create_app(webhook, gateway_webhook, health), knobs)
+        payer_changes = PayerChanges(
+            service.store,
+            Bearers(service.settings.operators.people),
+            service.clock,
+            body_limit_bytes=knobs.body_limit_bytes,
+            body_timeout_seconds=knobs.body_timeout_seconds,
+        )
+        return make_server(create_app(webhook, gateway_webhook, payer_changes, health), knobs)
 
     def _running(self) -> int:
         return self._worker.running if self._worker else 0

@@ -36,6 +36,18 @@ NOTICE_BURIED: Final = "notice_buried"  # given up: only a person sends it again
 NOTICE_ENDPOINT_CLOSED: Final = "notice_endpoint_closed"  # it wants nothing any more
 COURIER_FAILED: Final = "courier_failed"  # nothing is delivered until it ends
 
+# After failed payments.
+THRESHOLD_FOUND_OFF: Final = "threshold_found_off"
+THRESHOLD_ENABLING: Final = "threshold_enabling"
+THRESHOLD_ENABLED: Final = "threshold_enabled"
+THRESHOLD_LEFT_OFF: Final = "threshold_left_off"
+THRESHOLD_FOLLOWED: Final = "threshold_followed"  # somebody else switched it on
+THRESHOLD_GIVEN_UP: Final = "threshold_given_up"  # Metronome did not switch it on
+AFTERMATH_PUT_OFF: Final = "aftermath_put_off"
+AFTERCARE_FAILED: Final = "aftercare_failed"  # nothing is done until it ends
+PAYER_CHANGE_TOLD: Final = "payer_change_told"
+PAYER_CHANGE_REFUSED: Final = "payer_change_refused"
+
 # One save of a workflow, named after the state that it reached.
 WORKFLOW_READIED: Final = "workflow_readied"
 CHARGE_INTENDED: Final = "charge_intended"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from external_gate.domain.aftermath import Way
 from external_gate.domain.public_address import is_plainly_private
 from external_gate.settings.faulty import Fault, did_you_mean
 from external_gate.settings.model import DEFAULT_ENDPOINT, NoticeEndpoint, Settings
@@ -95,6 +96,18 @@ def _payers(settings: Settings) -> Iterator[Fault]:
         yield Fault("payers.url", 'is empty although source is "http"', "give the address to ask")
 
 
+def _after_failed(settings: Settings) -> Iterator[Fault]:
+    knobs = settings.after_failed
+    ways = {"soft", "hard", "customer_action", "no_decline"}
+    wanted = sorted(name for name in ways if getattr(knobs, name) is Way.SCHEDULE)
+    if wanted and not knobs.schedule:
+        yield Fault(
+            "after_failed.schedule",
+            f'is empty although {wanted[0]} is "schedule"',
+            'say after which times to switch on, such as ["1d", "3d"]',
+        )
+
+
 def _notices(settings: Settings) -> Iterator[Fault]:
     notices = settings.notices
     if notices.url and not notices.secret.get_secret_value():
@@ -153,6 +166,7 @@ _DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
     _gateway_names,
     _store,
     _payers,
+    _after_failed,
     _notices,
     _operators,
 )

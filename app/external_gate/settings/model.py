@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from external_gate.domain.aftermath import Way
 from external_gate.domain.host_notice import NoticeType
 from external_gate.domain.money import Unit
 from external_gate.settings.values import (
@@ -211,6 +212,29 @@ class RetrySettings(Section):
     """Give money back without a person when Metronome has voided the invoice meanwhile."""
 
 
+class AfterFailedSettings(Section):
+    """What is done after a failed payment, which has switched the contract's threshold off: by
+    why it failed, "nothing", "command" (a person uses thresholds enable), "payer_change" (when the
+    payer source names another payer, or your application tells so) or "schedule"."""
+
+    soft: Way = Way.NOTHING
+    """After a decline that another time might not meet, such as insufficient funds."""
+    hard: Way = Way.NOTHING
+    """After a decline that the same payment method will always meet."""
+    customer_action: Way = Way.NOTHING
+    """After a customer did not do what the gateway asked them for, such as 3-D Secure."""
+    no_decline: Way = Way.NOTHING
+    """After a failure without a decline: a guard refused, a charge was cancelled, a person said."""
+    schedule: tuple[Duration, ...] = ()
+    """From the failure to switching on, in seconds or such as ["1d", "3d"]: after the first failure
+    in a row, the second, and so on; then no more. Required by "schedule"."""
+    limit: Whole = Field(default=3, ge=1, le=100)
+    """Most times in a row, by whatever way, that one contract is switched on unasked; a payment
+    that succeeds begins a new row."""
+    payer_poll_seconds: Seconds = 900.0
+    """How often the payer source is asked whether the payer changed."""
+
+
 class NoticeEndpoint(Section):
     """One receiver of notices, under a name of your choice."""
 
@@ -301,6 +325,7 @@ class Settings(Section):
     gateways: Mapping[Name, GatewaySettings] = Field(default_factory=dict)
     guards: GuardsSettings = Field(default_factory=GuardsSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
+    after_failed: AfterFailedSettings = Field(default_factory=AfterFailedSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     operators: OperatorsSettings = Field(default_factory=OperatorsSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -148,11 +148,18 @@ class Thresholds:
         planned = plan(None, wish, tariff, now=self.clock.now())
         return Prepared(customer_id, planned, tariff, contract=None, new=new)
 
-    async def apply(self, prepared: Prepared) -> Proven:
+    async def apply(
+        self,
+        prepared: Prepared,
+        *,
+        uniqueness_key: str | None = None,
+        not_after: datetime | None = None,
+    ) -> Proven:
         """Make a planned change and prove it by reading back; repeated, it changes nothing twice.
 
         Raises `Disagrees` when Metronome does not show the change, `Unavailable` when nobody can
-        tell whether it was made: the same command again finds out.
+        tell whether it was made: the same command again finds out. A `uniqueness_key` of the
+        caller's is the only one that is used, taken or not; no change leaves after `not_after`.
         """
         if prepared.contract is None:
             return await self._create(prepared)
@@ -160,8 +167,9 @@ class Thresholds:
             threshold = prepared.plan.after
             return Proven(prepared.contract, threshold, was_sent=False)
         remaining: tuple[Difference, ...] = ()
-        for generation in range(GENERATIONS):
-            is_new = await self._send_edit(prepared, prepared.contract, prepared.key(generation))
+        ours = (prepared.key(generation) for generation in range(GENERATIONS))
+        for key in ours if uniqueness_key is None else (uniqueness_key,):
+            is_new = await self._send_edit(prepared, prepared.contract, key, not_after=not_after)
             proven, remaining = await self._read_back(prepared, prepared.contract.contract_id)
             if proven is not None:
                 return proven
@@ -175,7 +183,9 @@ class Thresholds:
         edits = await self.contracting.edit_ids(contract.customer_id, contract.contract_id)
         return Prepared(contract.customer_id, planned, tariff, contract, edit_ids=edits)
 
-    async def _send_edit(self, prepared: Prepared, contract: ContractTerms, key: str) -> bool:
+    async def _send_edit(
+        self, prepared: Prepared, contract: ContractTerms, key: str, *, not_after: datetime | None
+    ) -> bool:
         """Send an edit; false when its key was used before, perhaps by a call that was lost."""
 
         async def send() -> bool:
@@ -184,6 +194,7 @@ class Thresholds:
                 contract.contract_id,
                 changes=prepared.plan.changes,
                 uniqueness_key=key,
+                not_after=not_after,
             )
             return True
 
