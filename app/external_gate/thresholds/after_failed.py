@@ -121,13 +121,12 @@ class AfterFailed:
         )
         entry = self._entry("metronome_read_back", "what Metronome did", **seen.told())
         told = (self._notice(found, NoticeType.THRESHOLD_DISABLED),) if seen.is_off else ()
-        after = self._after_look(looked, seen)
+        after = self._after_look(looked, seen, now)
         is_due = after.due_at is not None and after.due_at <= now
         saved = await self._save(found, after, entry, notices=told, give_back=not is_due)
         return saved if is_due else None
 
-    def _after_look(self, looked: Aftermath, seen: Seen) -> Aftermath:
-        now = self.clock.now()
+    def _after_look(self, looked: Aftermath, seen: Seen, now: datetime) -> Aftermath:
         way = self.policy.way(looked.failure)
         if not seen.is_off:
             return _ended(looked, Stage.LEFT, "Metronome shows no threshold that is off")
