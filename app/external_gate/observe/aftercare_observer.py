@@ -7,13 +7,13 @@ from external_gate.observe import events
 from external_gate.observe.metrics import Metrics
 
 _EVENTS = {
-    Stage.CONFIRMING: events.AFTERMATH_PUT_OFF,
-    Stage.WAITING: events.THRESHOLD_FOUND_OFF,
-    Stage.ENABLING: events.THRESHOLD_ENABLING,
+    Stage.CONFIRMING: events.AFTERMATH_POSTPONED,
+    Stage.WAITING: events.THRESHOLD_OFF_CONFIRMED,
+    Stage.ENABLING: events.THRESHOLD_ENABLE_INTENDED,
     Stage.ENABLED: events.THRESHOLD_ENABLED,
-    Stage.LEFT: events.THRESHOLD_LEFT_OFF,
+    Stage.LEFT: events.THRESHOLD_LEFT_DISABLED,
     Stage.FOLLOWED: events.THRESHOLD_FOLLOWED,
-    Stage.GIVEN_UP: events.THRESHOLD_GIVEN_UP,
+    Stage.GIVEN_UP: events.THRESHOLD_ABANDONED,
 }
 
 
@@ -36,7 +36,7 @@ class LoggingAftercareObserver:
             "detail": after.detail,
         }
         if before.stage is after.stage:
-            self._log.debug(events.AFTERMATH_PUT_OFF, **facts)
+            self._log.debug(events.AFTERMATH_POSTPONED, **facts)
             return
         self._metrics.aftermath_reached(after.stage)
         is_lost = after.stage is Stage.GIVEN_UP

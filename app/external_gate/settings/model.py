@@ -213,18 +213,18 @@ class RetrySettings(Section):
 
 
 class AfterFailedSettings(Section):
-    """What is done after a failed payment, which has switched the contract's threshold off: by
-    why it failed, "nothing", "command" (a person uses thresholds enable), "payer_change" (when the
-    payer source names another payer, or your application tells so) or "schedule"."""
+    """What is done with a threshold that a failed payment switched off, by why it failed."""
 
     soft: Way = Way.NOTHING
-    """After a decline that another time might not meet, such as insufficient funds."""
+    """After a decline that another time might not meet, such as insufficient funds. Either
+    "nothing", "command" (a person uses thresholds enable), "payer_change" (when the payer source
+    names another payer, or your application says so) or "schedule"."""
     hard: Way = Way.NOTHING
-    """After a decline that the same payment method will always meet."""
+    """The same after a decline that this payment method will always meet."""
     customer_action: Way = Way.NOTHING
-    """After a customer did not do what the gateway asked them for, such as 3-D Secure."""
+    """The same after a customer did not do what they were asked for, such as 3-D Secure."""
     no_decline: Way = Way.NOTHING
-    """After a failure without a decline: a guard refused, a charge was cancelled, a person said."""
+    """The same after a failure without a decline: by a guard, by a cancel, by a person."""
     schedule: tuple[Duration, ...] = ()
     """From the failure to switching on, in seconds or such as ["1d", "3d"]: after the first failure
     in a row, the second, and so on; then no more. Required by "schedule"."""

@@ -79,7 +79,7 @@ class PayerChanges:
             return problem(503, str(error), headers={"Retry-After": RETRY_AFTER_SECONDS})
         if not is_known:
             return problem(404, "no workflow of this customer was ever received here")
-        events.log().info(events.PAYER_CHANGE_TOLD, customer_id=customer_id, who=caller.name)
+        events.log().info(events.PAYER_CHANGE_NOTED, customer_id=customer_id, who=caller.name)
         return JSONResponse({"result": "noted"}, status_code=202)
 
 
