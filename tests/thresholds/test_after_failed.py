@@ -19,6 +19,7 @@ from external_gate.thresholds.after_failed import IGNORED_AGAIN
 from external_gate.thresholds.aftercare import LEASE
 from external_gate.thresholds.aftercare_policy import COMMAND_LOOK, LOOK_AGAIN
 from external_gate.thresholds.contract_books import ContractBooks
+from external_gate.thresholds.once import reenabling_key
 from tests.thresholds.conftest import ON, Account, Killable, Killed, MovedClock
 from tests.thresholds.ward import Deadly, Ward
 
@@ -352,6 +353,27 @@ async def test_replica_that_was_stopped_in_mid_call_switches_nothing_on_late(war
     assert (await ward.aftermath(failed)).stage is Stage.ENABLED
     assert not ward.is_on()
     assert len(ward.account.edits(ward.customer_id, ward.contract_id)) == 1
+
+
+async def test_books_that_forgot_their_try_switch_nothing_on_again(ward: Ward) -> None:
+    failed = await ward.fail()
+    ward.account.sdk.v2.contracts.edit(
+        customer_id=ward.customer_id,
+        contract_id=ward.contract_id,
+        uniqueness_key=reenabling_key(failed, 1),
+        update_spend_threshold_configuration={"is_enabled": True},
+    )
+    ward.release(ward.newest()["workflow_id"])  # by a life of which the books know nothing
+    care = ward.aftercare()
+    await ward.told()
+
+    for _ in range(9):
+        await care.run_once()
+        ward.clock.moved += DAY
+
+    assert (await ward.aftermath(failed)).stage is Stage.GIVEN_UP
+    assert len(await ward.store.incidents(failed)) == 1
+    assert not ward.is_on()
 
 
 async def test_two_replicas_at_once_switch_it_on_once(ward: Ward) -> None:

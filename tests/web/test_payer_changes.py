@@ -59,7 +59,7 @@ async def test_other_schemes_let_nobody_in(served: Served, header: str) -> None:
     await failed(served.store)
 
     path = f"/api/v1/payers/{CUSTOMER}/changed"
-    headers = {"Authorization": header.encode("latin-1")}
+    headers = [(b"Authorization", header.encode("latin-1"))]
     answer = await served.client.post(path, headers=headers)
 
     assert answer.status_code == 401

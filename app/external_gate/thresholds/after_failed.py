@@ -197,8 +197,10 @@ class AfterFailed:
         key = reenabling_key(found.workflow_id, found.tries)
         try:
             proven = await self.thresholds.apply(prepared, uniqueness_key=key, not_after=until)
-        except (Disagrees, Refused, BadInput) as error:
-            await self._not_enabled(found, str(error))
+        except (Refused, BadInput) as error:
+            # A key that was used, and no effect: perhaps by a life that restored books have lost.
+            is_last = isinstance(error, Disagrees) and error.was_made_before
+            await self._not_enabled(found, str(error), is_last=is_last or found.tries >= TRIES)
             return
         how = "read back as on" if proven.was_sent else "it was on already"
         await self._save(
@@ -217,10 +219,10 @@ class AfterFailed:
             raise Refused(f"the threshold's gate is {prepared.plan.after.gate} now: not ours")
         return prepared
 
-    async def _not_enabled(self, found: Aftermath, why: str) -> None:
+    async def _not_enabled(self, found: Aftermath, why: str, *, is_last: bool) -> None:
         """Metronome did not do it: once more later, and at last a person."""
         event = {"reason": why, "try": str(found.tries)}
-        if found.tries >= TRIES:
+        if is_last:
             given_up = _ended(found, Stage.GIVEN_UP, why)
             incident = Incident(IncidentKind.THRESHOLD_NOT_ENABLED, self.clock.now(), why)
             await self._save(

@@ -84,7 +84,9 @@ class Proven:
 class Disagrees(Refused):
     """Metronome took a change and does not show it: it was not made, or not in full."""
 
-    def __init__(self, contract_id: ContractId, remaining: tuple[Difference, ...]) -> None:
+    def __init__(
+        self, contract_id: ContractId, remaining: tuple[Difference, ...], *, was_made_before: bool
+    ) -> None:
         told = "; ".join(f"{one.what} is {one.before}, not {one.after}" for one in remaining)
         super().__init__(
             f"Metronome accepted the change of contract {contract_id}, but reading it back says: "
@@ -93,6 +95,8 @@ class Disagrees(Refused):
         )
         self.contract_id = contract_id
         self.remaining = remaining
+        self.was_made_before = was_made_before
+        """Whether Metronome says that an earlier call had used the change's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,7 @@ class Thresholds:
             threshold = prepared.plan.after
             return Proven(prepared.contract, threshold, was_sent=False)
         remaining: tuple[Difference, ...] = ()
+        is_new = False
         ours = (prepared.key(generation) for generation in range(GENERATIONS))
         for key in ours if uniqueness_key is None else (uniqueness_key,):
             is_new = await self._send_edit(prepared, prepared.contract, key, not_after=not_after)
@@ -175,7 +180,8 @@ class Thresholds:
                 return proven
             if is_new:
                 break  # to send what was accepted and ignored once more does not help
-        raise Disagrees(prepared.contract.contract_id, remaining)
+        contract_id = prepared.contract.contract_id
+        raise Disagrees(contract_id, remaining, was_made_before=not is_new)
 
     async def _prepared(self, contract: ContractTerms, wish: Wish) -> Prepared:
         tariff = await self.tariff(contract.rate_card_id)
@@ -211,7 +217,7 @@ class Thresholds:
         contract_id = made or await self._id_of(prepared.customer_id, key)
         proven, remaining = await self._read_back(prepared, contract_id)
         if proven is None:
-            raise Disagrees(contract_id, remaining)
+            raise Disagrees(contract_id, remaining, was_made_before=made is None)
         return proven
 
     async def _until_answered(self, send: Callable[[], Awaitable[_Answer]]) -> _Answer | None:
