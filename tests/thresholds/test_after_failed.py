@@ -112,11 +112,11 @@ async def test_other_payment_method_at_the_payer_source_switches_it_on(ward: War
     await care.run_once()
     assert not ward.wire.edits
 
-    ward.account.sdk.v1.custom_fields.set_values(
-        entity="customer",
-        entity_id=ward.customer_id,
-        custom_fields={"gateway_customer": "cus_1", "gateway_payment_method": "pm_2"},
-    )
+    ward.pays_by(customer="", method="")  # nobody is no other payer
+    ward.clock.moved += POLL
+    await care.run_once()
+    assert not ward.wire.edits
+    ward.pays_by(customer="cus_1", method="pm_2")
     ward.clock.moved += POLL
     await care.run_once()
 

@@ -98,6 +98,13 @@ class Ward:
         }
         self.account.sdk.v1.usage.ingest(usage=[event])
 
+    def pays_by(self, *, customer: str, method: str) -> None:
+        """Change who pays, and by what."""
+        fields = {"gateway_customer": customer, "gateway_payment_method": method}
+        self.account.sdk.v1.custom_fields.set_values(
+            entity="customer", entity_id=self.customer_id, custom_fields=fields
+        )
+
     def newest(self) -> Json:
         """Give the newest workflow of the contract at Metronome."""
         return self.account.workflows(self.contract_id)[-1]
