@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from external_gate.domain.aftermath import Stage, Way
 from external_gate.domain.host_notice import NoticeFilter, NoticeType
 from external_gate.domain.identifiers import WorkflowId
-from external_gate.stores.sqlite import SqliteStore
 from external_gate.testkit.store_checks.store_samples import SUCCESS, begun, key_of
 from external_gate.thresholds import by_hand
 from external_gate.thresholds.after_failed import IGNORED_AGAIN
@@ -20,6 +18,7 @@ from external_gate.thresholds.aftercare import LEASE
 from external_gate.thresholds.aftercare_policy import COMMAND_LOOK, LOOK_AGAIN
 from external_gate.thresholds.contract_books import ContractBooks
 from external_gate.thresholds.once import reenabling_key
+from tests.databases import Database
 from tests.thresholds.conftest import ON, Account, Killable, Killed, MovedClock
 from tests.thresholds.ward import Deadly, Ward
 
@@ -29,9 +28,9 @@ POLL = timedelta(minutes=15)
 
 @pytest.fixture
 async def ward(
-    account: Account, clock: MovedClock, wire: Killable, tmp_path: Path
+    account: Account, clock: MovedClock, wire: Killable, database: Database
 ) -> AsyncIterator[Ward]:
-    store = SqliteStore(tmp_path / "gate.db")
+    store = database.store()
     await store.open()
     store.keep_notices(dict.fromkeys(NoticeType, ("erp",)))
     found = Ward(account, store, clock, Deadly(wire))

@@ -1,13 +1,13 @@
 """`POST /api/v1/payers/{customer_id}/changed`: every answer, and what each leaves on disk."""
 
 import asyncio
-import sqlite3
 from typing import Any
 
 import httpx
 import pytest
 
 from external_gate.testkit.store_checks.store_samples import W1, failed
+from tests.databases import Database
 from tests.web.conftest import TOKENS, Served
 
 CUSTOMER = "customer-1"
@@ -28,16 +28,14 @@ async def told(served: Served) -> str:
     return found.payer_change_told_by
 
 
-async def test_it_is_on_disk_before_202(served: Served) -> None:
+async def test_it_is_on_disk_before_202(served: Served, database: Database) -> None:
     await failed(served.store)
 
     answer = await tell(served)
 
     assert (answer.status_code, answer.json()) == (202, {"result": "noted"})
-    with sqlite3.connect(served.path) as other:
-        rows = other.execute("SELECT customer_id, told_by FROM payer_changes").fetchall()
-    other.close()
-    assert rows == [(CUSTOMER, "shop")]
+    rows = database.by_hand("SELECT customer_id, told_by FROM payer_changes")
+    assert [tuple(row) for row in rows] == [(CUSTOMER, "shop")]
 
 
 @pytest.mark.parametrize(
@@ -96,11 +94,12 @@ async def test_body_does_not_matter_but_has_its_limits(served: Served) -> None:
     assert (await tell(served, content=never_ends())).status_code == 408
 
 
-async def test_what_cannot_be_made_durable_is_to_be_told_again(served: Served) -> None:
+async def test_what_cannot_be_made_durable_is_to_be_told_again(
+    served: Served, database: Database
+) -> None:
     await failed(served.store)
-    served.writer.execute("PRAGMA query_only = 1")
-
-    answer = await tell(served)
+    with database.locked():
+        answer = await tell(served)
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert await told(served) == ""
