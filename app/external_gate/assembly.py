@@ -12,6 +12,7 @@ from random import Random, SystemRandom
 
 from prometheus_client import CollectorRegistry
 
+from external_gate.domain.aftermath import FailureKind
 from external_gate.domain.charge import Payer
 from external_gate.domain.clock import Clock, HighWater
 from external_gate.domain.errors import Broken
@@ -26,7 +27,6 @@ from external_gate.intake.gateway_notices import NoticeReceiver
 from external_gate.intake.receive import Receiver
 from external_gate.intake.retention import Retention
 from external_gate.intake.signature import AgeLimits
-from external_gate.metronome.client import MetronomeClient
 from external_gate.metronome.contracting_client import ContractingClient
 from external_gate.notices.courier import Courier
 from external_gate.notices.endpoints import (
@@ -35,6 +35,7 @@ from external_gate.notices.endpoints import (
     notice_routes,
     subscriptions_of,
 )
+from external_gate.observe.aftercare_observer import LoggingAftercareObserver
 from external_gate.observe.courier_observer import LoggingCourierObserver
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
@@ -47,7 +48,11 @@ from external_gate.payers.source_registry import build_payer_source
 from external_gate.settings import Settings
 from external_gate.stores import choosing
 from external_gate.stores.store import Store
+from external_gate.thresholds.after_failed import AfterFailed
+from external_gate.thresholds.aftercare import Aftercare
+from external_gate.thresholds.aftercare_policy import AftercarePolicy
 from external_gate.thresholds.applying import PATIENCE, Thresholds
+from external_gate.thresholds.payer_watch import PayerWatch
 from external_gate.thresholds.reached_watch import ReachedWatch
 from external_gate.thresholds.survey import CUSTOMERS_AT_ONCE
 
@@ -87,6 +92,7 @@ class Service:
     watch: ReachedWatch
     retention: Retention
     rounds_observer: LoggingRoundsObserver
+    aftercare: Aftercare
     metrics: Metrics
     observer: LoggingObserver
     callers: tuple[OwnCaller, ...]
@@ -167,13 +173,10 @@ def make_service(
         timeouts=Timeouts.within(timedelta(seconds=15)),
         max_connections=settings.worker.concurrency,
     )
+    metronome = _make_contracting(settings, metronome_caller)
     engine = Engine(
         store=store,
-        billing=MetronomeClient(
-            metronome_caller,
-            base_url=settings.metronome.base_url,
-            token=settings.metronome.api_token.get_secret_value(),
-        ),
+        billing=metronome,
         gateways=make_gateways(settings, gateway_caller, clock),
         payers=build_payer_source(
             settings.payers, PayerSurroundings(gateway_caller, clock, _PayerTable(store).find)
@@ -207,13 +210,14 @@ def make_service(
         ),
         watch=ReachedWatch(
             store,
-            _make_contracting(settings, metronome_caller),
+            metronome,
             clock,
             timedelta(minutes=settings.metronome.initiate_wait_minutes),
             rounds_observer,
         ),
         retention=Retention(store, clock, _keep_others(settings), rounds_observer),
         rounds_observer=rounds_observer,
+        aftercare=_make_aftercare(settings, engine, metronome, metrics),
         metrics=metrics,
         observer=observer,
         callers=(metronome_caller, gateway_caller, notice_caller),
@@ -261,6 +265,41 @@ def make_callers(settings: Settings) -> CallerMaker:
             authorities=knobs.authorities,
             certificate=knobs.certificate,
         )
+    )
+
+
+def _make_aftercare(
+    settings: Settings, engine: Engine, metronome: ContractingClient, metrics: Metrics
+) -> Aftercare:
+    store, clock = engine.store, engine.clock
+    observer = LoggingAftercareObserver(metrics)
+    steps = AfterFailed(
+        store=store,
+        billing=metronome,
+        thresholds=Thresholds(metronome, clock, settings.metronome.units),
+        watch=PayerWatch(metronome, engine.payers, store),
+        policy=make_aftercare_policy(settings),
+        clock=clock,
+        observer=observer,
+        reads_invoices=settings.metronome.verify_invoice,
+    )
+    poll = timedelta(seconds=settings.worker.poll_seconds)
+    return Aftercare(steps, store, clock=clock, observer=observer, poll=poll)
+
+
+def make_aftercare_policy(settings: Settings) -> AftercarePolicy:
+    """Give what is done after failed payments."""
+    knobs = settings.after_failed
+    return AftercarePolicy(
+        ways={
+            FailureKind.SOFT: knobs.soft,
+            FailureKind.HARD: knobs.hard,
+            FailureKind.CUSTOMER_ACTION: knobs.customer_action,
+            FailureKind.NO_DECLINE: knobs.no_decline,
+        },
+        schedule=knobs.schedule,
+        limit=knobs.limit,
+        payer_poll=timedelta(seconds=knobs.payer_poll_seconds),
     )
 
 

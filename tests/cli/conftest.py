@@ -19,8 +19,10 @@ from external_gate.cli.opening import open_service
 from external_gate.domain.charge import Capabilities
 from external_gate.stores.store import Store
 from external_gate.web.app import create_app
+from external_gate.web.bearer import Bearers
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
+from external_gate.web.payer_changes import PayerChanges
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
 from tests.databases import Database
@@ -144,7 +146,14 @@ def receiving(home: Home) -> Iterator[int]:
                 body_timeout_seconds=5,
                 wake=lambda: None,
             )
-            server = make_server(create_app(webhook, gateway_webhook, health))
+            payer_changes = PayerChanges(
+                service.store,
+                Bearers(service.settings.operators.people),
+                service.clock,
+                body_limit_bytes=4096,
+                body_timeout_seconds=5,
+            )
+            server = make_server(create_app(webhook, gateway_webhook, payer_changes, health))
             with listen("127.0.0.1", 0) as listener:
                 started.put((server, listener.getsockname()[1]))
                 await server.serve(sockets=[listener])

@@ -16,11 +16,20 @@ import httpx
 import pytest
 from click.testing import Result
 
+from external_gate.domain.host_notice import NoticeFilter
 from external_gate.domain.identifiers import CustomerId
 from external_gate.emulator import EmulatorSettings, make_server
 from external_gate.stores.store import Store
 from external_gate.testkit.store_checks.report_checks import reached, report
-from external_gate.testkit.store_checks.store_samples import LEASE
+from external_gate.testkit.store_checks.store_samples import (
+    LEASE,
+    W1,
+    W2,
+    W3,
+    begun,
+    failed,
+    later,
+)
 from tests.cli.conftest import Home, receiving
 from tests.databases import Database
 
@@ -28,6 +37,11 @@ from tests.databases import Database
 Json = dict[str, Any]
 
 SPEND = ("--kind", "spend", "--amount", "50.00", "--currency", "USD", "--product", "p1")
+NOTICES = """
+[notices]
+url = "https://app.example/notices"
+secret = "whsec_bm90aWNlcy1vZi10aGUtcGFnZS0xMjM0NTY3ODkwMTI="
+"""
 PREPAID = ("--amount", "20", "--recharge-to", "100", "--currency", "USD", "--product", "p1")
 
 
@@ -152,6 +166,62 @@ def test_disable_and_enable(shop: Shop) -> None:
     assert "is off at 50.00 USD" in shop.run("disable", "--yes").stdout
     assert shop.config()["spend_threshold_configuration"]["is_enabled"] is False
     assert "is on at 50.00 USD" in shop.run("enable", "--yes").stdout
+
+
+def _told(shop: Shop) -> list[str]:
+    """Give the types of what the host application is told, oldest first."""
+
+    async def read(store: Store) -> list[str]:
+        return [kept.type for kept in reversed(await store.host_notices(NoticeFilter()))]
+
+    return shop.home.with_store(read)
+
+
+def test_switching_by_command_is_told_to_the_host(shop: Shop) -> None:
+    shop.home.configure(more=NOTICES)
+    shop.run("set", *SPEND, "--yes")
+    shop.run("disable", "--yes")
+    shop.run("disable", "--yes")
+
+    assert _told(shop) == ["threshold.enabled", "threshold.disabled"]
+
+
+def test_enable_after_a_failed_payment_is_shown_with_it(shop: Shop) -> None:
+    shop.home.configure(more=NOTICES)
+    shop.run("set", *SPEND, "--off", "--yes")
+    whose: Json = {"customer_id": shop.customer, "contract_id": shop.contract}
+    shop.home.with_store(lambda store: failed(store, W1, **whose))
+
+    result = shop.run("enable", "--yes", "--as", "grace")
+
+    assert result.exit_code == 0
+    told = json.loads(shop.home.run("workflows", "show", W1, "--json").stdout)
+    assert told["aftermath"]["stage"] == "enabled"
+    assert (told["history"][-1]["event"], told["history"][-1]["who"]) == (
+        "threshold_enabled",
+        "grace",
+    )
+    assert _told(shop)[-1] == "threshold.enabled"
+    assert "by command of grace" in shop.home.run("workflows", "show", W1).stdout
+
+
+def test_show_tells_the_chain_of_failed_payments(shop: Shop) -> None:
+    whose: Json = {"customer_id": shop.customer, "contract_id": shop.contract}
+
+    async def lived(store: Store) -> None:
+        await failed(store, W1, **whose)
+        await failed(store, W2, at=later(60), **whose)
+        await begun(store, W3, at=later(120), **whose)
+
+    shop.home.with_store(lived)
+
+    told = json.loads(shop.home.run("workflows", "show", W2, "--json").stdout)
+    assert [each["workflow_id"] for each in told["chain"]["before"]] == [W1]
+    assert [each["workflow_id"] for each in told["chain"]["after"]] == [W3]
+    assert told["chain"]["before"][0]["aftermath"]["stage"] == "confirming"
+    lines = shop.home.run("workflows", "show", W2).stdout.splitlines()
+    chain = lines[lines.index("chain") + 1 :][:3]
+    assert [line.split()[:1] for line in chain] == [["before"], ["this"], ["after"]]
 
 
 @pytest.mark.parametrize(("typed", "code"), [("n\n", 1), ("y\n", 0)])

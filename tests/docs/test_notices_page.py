@@ -73,6 +73,19 @@ def test_receiver_of_the_page_takes_each_notice_once(receiver: dict[str, Any]) -
     assert len(receiver["seen"]) == 2
 
 
+def test_receiver_of_the_page_takes_what_tells_of_a_contract_alone(
+    receiver: dict[str, Any],
+) -> None:
+    notice = HostNotice(
+        NoticeType.THRESHOLD_DISABLED, datetime.now(UTC), CustomerId("c"), ContractId("d")
+    )
+    body = body_of(notice, 0)
+
+    assert receiver["receive"](sent(body, at=datetime.now(UTC)), body.encode()) == 204
+
+    assert [notice["type"] for notice in receiver["handled"]] == ["threshold.disabled"]
+
+
 def test_receiver_of_the_page_refuses_what_was_altered(receiver: dict[str, Any]) -> None:
     body = body_of(sample(), 1)
     headers = sent(body, at=datetime.now(UTC))

@@ -32,8 +32,10 @@ from external_gate.observe.redaction import Redactor
 from external_gate.outbound import standard_webhooks
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.web.app import create_app
+from external_gate.web.bearer import Bearers
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
+from external_gate.web.payer_changes import PayerChanges
 from external_gate.web.webhooks import MetronomeWebhook
 from tests.hostile_input.canary import CANARY, WHSEC, tells_canary
 from tests.hostile_input.planned_caller import NOW, PlannedCaller, StandingClock
@@ -172,7 +174,11 @@ def served() -> Iterator[Served]:
             wake=lambda: None,
         )
         health = Health(store, clock, metrics, Readiness(), lambda: 0)
-        yield Served(create_app(webhook, gateway_webhook, health), store, heard, notices, runner)
+        payer_changes = PayerChanges(
+            store, Bearers({}), clock, body_limit_bytes=BODY_LIMIT, body_timeout_seconds=10
+        )
+        app = create_app(webhook, gateway_webhook, payer_changes, health)
+        yield Served(app, store, heard, notices, runner)
         runner.run(store.close())
 
 

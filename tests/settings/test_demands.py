@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from external_gate.domain.aftermath import Way
 from external_gate.domain.host_notice import NoticeType
 from external_gate.domain.money import Unit
 from external_gate.settings import Loaded, SettingsFaulty, load
@@ -38,6 +39,14 @@ def test_unverified_amounts_need_a_unit(faults_with: Faults, load_with: Load) ->
     assert set(faults_with(**off)) == {"metronome.unverified_unit"}
     loaded = load_with(**off, EXTERNAL_GATE_METRONOME__UNVERIFIED_UNIT="cents")
     assert loaded.settings.metronome.unverified_unit is Unit.CENTS
+
+
+def test_switching_on_by_schedule_needs_one(faults_with: Faults, load_with: Load) -> None:
+    wanted = "[after_failed]\nsoft = 'schedule'\n"
+
+    assert set(faults_with(wanted)) == {"after_failed.schedule"}
+    loaded = load_with(wanted + "schedule = ['1d']\n")
+    assert loaded.settings.after_failed.soft is Way.SCHEDULE
 
 
 def test_what_is_acted_on_must_be_kept(faults_with: Faults) -> None:

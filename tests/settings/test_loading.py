@@ -84,6 +84,12 @@ def test_every_fixed_key_can_be_set_by_its_environment_name(load_with: Load) -> 
         "metronome.units": '{"id": "whole"}',
         "metronome.webhook_secrets": '["one"]',
         "retry.soft_decline_schedule": '[1.5, "6h"]',
+        "after_failed.soft": "schedule",
+        "after_failed.hard": "payer_change",
+        "after_failed.customer_action": "command",
+        "after_failed.no_decline": "nothing",
+        "after_failed.schedule": '["1d", "3d"]',
+        "after_failed.limit": "7",
     }
     texts = {bool: "true", int: "4096", float: "29.5"}
     environ = {

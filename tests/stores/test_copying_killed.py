@@ -80,6 +80,14 @@ def lived(path: Path) -> Path:
             "INSERT INTO notice_deliveries (notice, endpoint, state, due_at, give_up_at)"
             " SELECT number, 'erp', 'waiting', 1, 2 FROM host_notices"
         )
+        connection.execute(
+            "INSERT INTO payer_changes SELECT customer_id, 1, 'shop' FROM payers LIMIT 1",
+        )
+        connection.execute(
+            "INSERT INTO aftermaths (workflow_id, began_at, updated_at, stage)"
+            " SELECT workflow_id, 1, 1, 'left' FROM workflows"
+            " WHERE workflow_id NOT IN (SELECT workflow_id FROM aftermaths) LIMIT 1"
+        )
         assert all(count_of(connection, table) for table in TABLES)
     return path
 

@@ -14,8 +14,10 @@ from external_gate.testkit.store_checks.store_samples import (
     NOW,
     W1,
     W2,
+    W3,
     change,
     charging,
+    failed,
     key_of,
     paid,
 )
@@ -29,12 +31,13 @@ OF_OURS = "EG001"
 
 @pytest.fixture
 async def prompt(postgres: Cluster, address: PostgresAddress) -> AsyncIterator[Prompt]:
-    """Give a SQL prompt on a database with one released and one charging workflow."""
+    """Give a SQL prompt on a database with a released, a charging and a failed workflow."""
     async with opened_postgres(address) as store:
         incident = Incident(IncidentKind.REVERSED, NOW, "")
         released = change(await paid(store, W1), State.RELEASED, incidents=(incident,))
         await store.save(released)
         await charging(store, W2)
+        await failed(store, W3)
         await store.record_notices([NewNotice("main", "evt-1", key_of(W2), None, False, NOW)])
     with postgres.connect() as connection:
         connection.execute(f"SET search_path TO {address.namespace}".encode())

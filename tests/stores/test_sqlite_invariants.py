@@ -16,9 +16,11 @@ from external_gate.testkit.store_checks.store_samples import (
     NOW,
     W1,
     W2,
+    W3,
     begun,
     change,
     charging,
+    failed,
     key_of,
     paid,
 )
@@ -27,12 +29,13 @@ from tests.stores.conftest import opened
 
 @pytest.fixture
 async def prompt(path: Path) -> AsyncIterator[sqlite3.Connection]:
-    """Give a SQL prompt on a database with one released and one charging workflow."""
+    """Give a SQL prompt on a database with a released, a charging and a failed workflow."""
     async with opened(path) as store:
         incident = Incident(IncidentKind.REVERSED, NOW, "")
         released = change(await paid(store, W1), State.RELEASED, incidents=(incident,))
         await store.save(released)
         await charging(store, W2)
+        await failed(store, W3)
         await store.record_notices([NewNotice("main", "evt-1", key_of(W2), None, False, NOW)])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")

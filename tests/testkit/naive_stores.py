@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from external_gate.domain.aftermath import Aftermath, AftermathChange, ContractStanding
 from external_gate.domain.charge import Payer
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import BadInput, LeaseLost
@@ -306,6 +307,26 @@ class TellsWhatFailed(Careful):
             for notice in notices_of_save(change, Dossier(change.after)):
                 await self.put_notice(notice)
             raise
+
+
+class LeasesNoAftermath(Careful):
+    """Gives what is due after failed payments to whoever asks, also while another works on it."""
+
+    async def claim_aftermaths(
+        self, *, now: datetime, lease: timedelta, limit: int
+    ) -> Sequence[Aftermath]:
+        return await super().claim_aftermaths(now=now, lease=timedelta(0), limit=limit)
+
+
+class TellsJudgesNothing(Careful):
+    """Asks who judges whether a threshold may go on, and tells them of a contract without news."""
+
+    async def save_aftermath(self, change: AftermathChange) -> Aftermath:
+        judge = change.judge
+        if judge is None:
+            return await super().save_aftermath(change)
+        blind = replace(change, judge=lambda _: judge(ContractStanding()))
+        return await super().save_aftermath(blind)
 
 
 class LeasesNoNotice(Careful):

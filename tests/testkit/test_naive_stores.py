@@ -239,6 +239,27 @@ FAULTS: list[tuple[type[SqliteStore], tuple[str, ...], set[str]]] = [
             "threshold-is-removed-only-when-it-is-settled",
         },
     ),
+    (
+        naive.TellsJudgesNothing,
+        ("aftermaths",),
+        {
+            "judge-hears-of-other-workflows-of-the-contract-alone",
+            "workflow-of-another-type-is-no-follower",
+            "judge-hears-of-incidents-until-a-later-workflow-was-released",
+            "judge-hears-of-evidence-that-nobody-has-read",
+            "judge-counts-what-was-switched-on-since-the-latest-release",
+        },
+    ),
+    (
+        naive.LeasesNoAftermath,
+        ("aftermaths",),
+        {
+            "claimed-aftermath-is-nobody-elses-until-its-lease-ends",
+            "lease-of-an-aftermath-that-is-not-given-back-goes-on",
+            "payer-change-during-a-lease-is-looked-at-after-it",
+            "processes-never-claim-one-aftermath-at-the-same-moment",
+        },
+    ),
     (naive.MovesDueAt, ("leases",), {"due-at-stays-what-was-saved"}),
     (naive.CountsInFloats, ("intake",), {"total-keeps-every-digit"}),
     (

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from external_gate.assembly import SystemClock
 from external_gate.domain.charge import Capabilities
@@ -23,16 +24,25 @@ from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
 from external_gate.outbound.calls import Call, CallEnd
+from external_gate.settings.model import Operator, Role
+from external_gate.settings.operator_tokens import sha256_of
 from external_gate.stores.sql_store import SqlStore
 from external_gate.web.app import create_app
+from external_gate.web.bearer import Bearers
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
+from external_gate.web.payer_changes import PayerChanges
 from external_gate.web.server import listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
 from tests.databases import Database
 from tests.engine.world import EVERY_ANSWER, BookkeepingGateway, HandClock
 
 SECRET = "web-secret"
+TOKENS = {"shop": "eg_token-of-the-shop", "auditor": "eg_token-of-the-auditor"}
+PEOPLE = {
+    "shop": Operator(token_sha256=SecretStr(sha256_of(TOKENS["shop"])), role=Role.OPERATOR),
+    "auditor": Operator(token_sha256=SecretStr(sha256_of(TOKENS["auditor"])), role=Role.VIEWER),
+}
 NOTIFIES = replace(EVERY_ANSWER, notifies=True)
 HOST_SECRET = "whsec_c2VjcmV0LW9mLXRoZS1ob3N0LzEyMzQ1Njc4OTA="
 
@@ -121,7 +131,10 @@ async def served(database: Database) -> AsyncIterator[Served]:
         wake=lambda: woken.append("woken"),
     )
     health = Health(store, clock, metrics, readiness, lambda: 0)
-    server = make_server(create_app(webhook, gateway_webhook, health))
+    payer_changes = PayerChanges(
+        store, Bearers(PEOPLE), clock, body_limit_bytes=4096, body_timeout_seconds=0.4
+    )
+    server = make_server(create_app(webhook, gateway_webhook, payer_changes, health))
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Place] = {
         f"{_CLI}.forward:forward", "See which notifications were passed on, and send them again."
     ),
     "payers": Place(f"{_CLI}.payers:payers", "See and change who pays for a customer."),
+    "operators": Place(f"{_CLI}.operators:operators", "Make tokens for the HTTP interface."),
     "gateways": Place(f"{_CLI}.gateways:gateways", "See, make and certify gateway adapters."),
     "db": Place(f"{_CLI}.db:db", "Bring the database up to date, or move it."),
     "send": Place(f"{_CLI}.send:send", "Send a signed notification to a running service."),

@@ -13,8 +13,10 @@ from external_gate.observe import events
 from external_gate.observe.logs import configure
 from external_gate.settings import Loaded
 from external_gate.web.app import create_app
+from external_gate.web.bearer import Bearers
 from external_gate.web.gateway_webhooks import GatewayWebhook
 from external_gate.web.health import Health, Readiness
+from external_gate.web.payer_changes import PayerChanges
 from external_gate.web.server import DrainingServer, listen, make_server
 from external_gate.web.webhooks import MetronomeWebhook
 
@@ -90,6 +92,7 @@ class Run:
             self._worker.drain()
             self._service.courier.drain()
             self._rounds.drain()
+            self._service.aftercare.drain()
         delay = 0.0 if hurry else self._service.settings.server.drain_delay_seconds
         asyncio.get_running_loop().call_later(delay, self._close_listener)
 
@@ -118,9 +121,11 @@ class Run:
             await self._stopping.wait()
 
     async def _work_beside(self) -> None:
-        """Deliver notices and make the rounds, wherever a worker runs."""
+        """Deliver notices, look after failed payments, make the rounds: wherever a worker runs."""
         if self._worker is not None:
-            await asyncio.gather(self._service.courier.run(), self._rounds.run())
+            await asyncio.gather(
+                self._service.courier.run(), self._service.aftercare.run(), self._rounds.run()
+            )
 
     async def _keep_beating(self) -> None:
         while True:
@@ -150,7 +155,14 @@ class Run:
             body_timeout_seconds=knobs.body_timeout_seconds,
             wake=self._wake,
         )
-        return make_server(create_app(webhook, gateway_webhook, health), knobs)
+        payer_changes = PayerChanges(
+            service.store,
+            Bearers(service.settings.operators.people),
+            service.clock,
+            body_limit_bytes=knobs.body_limit_bytes,
+            body_timeout_seconds=knobs.body_timeout_seconds,
+        )
+        return make_server(create_app(webhook, gateway_webhook, payer_changes, health), knobs)
 
     def _running(self) -> int:
         return self._worker.running if self._worker else 0

@@ -25,6 +25,7 @@ from external_gate.cli.thresholds_text import plan_lines, proven_line, tell
 from external_gate.domain.identifiers import ContractId, CustomerId
 from external_gate.domain.workflow import Workflow
 from external_gate.metronome.contracting import Gate, ThresholdKind
+from external_gate.thresholds import by_hand
 from external_gate.thresholds.applying import PATIENCE, Prepared, Proven
 from external_gate.thresholds.once import NewContract
 from external_gate.thresholds.planning import NO_TAX, Tax, Wish
@@ -51,6 +52,7 @@ class Manner:
     wait_for: timedelta
     json_wanted: bool
     patience: timedelta
+    who: str
     config_path: Path | None
 
 
@@ -69,6 +71,10 @@ def _manner_options(command: _Command) -> _Command:
             help="How long the change may take to be read back.",
         ),
         click.option("--json", "json_wanted", is_flag=True, help="One JSON object for programs."),
+        click.option(
+            "--as", "who", envvar="USER", show_envvar=True, default="somebody",
+            help="Who you are; kept with the failed payment that it comes after.",
+        ),
         config_option,
     )  # fmt: skip
     for option in reversed(options):
@@ -256,6 +262,8 @@ def _change(
             confirm("Make this change at Metronome?", yes=manner.yes)
         before = await thresholds_follow.known(desk.books, prepared)
         proven = await desk.thresholds.apply(prepared)
+        now = desk.clock.now()
+        await by_hand.note(desk.store, prepared, proven, before, who=manner.who, now=now)
         if not manner.json_wanted:
             click.echo(proven_line(prepared, proven))
         follower = None

@@ -18,7 +18,9 @@ from external_gate.cli.opening import open_store
 from external_gate.cli.showing import pasteable
 from external_gate.domain.clock import Clock
 from external_gate.metronome.contracting import ContractTerms
+from external_gate.notices.endpoints import subscriptions_of
 from external_gate.settings import load
+from external_gate.stores.store import Store
 from external_gate.thresholds.applying import PATIENCE, Thresholds
 from external_gate.thresholds.contract_books import ContractBooks
 
@@ -36,6 +38,11 @@ class Desk:
     books: ContractBooks
     clock: Clock
 
+    @property
+    def store(self) -> Store:
+        """Give our books."""
+        return self.books.store
+
 
 def with_desk(
     config_path: Path | None,
@@ -52,6 +59,7 @@ def with_desk(
             open_store(config_path) as store,
             open_thresholds(settings, clock=clock, patience=patience) as thresholds,
         ):
+            store.keep_notices(subscriptions_of(settings.notices))
             return await work(Desk(thresholds, ContractBooks(store, clock), clock))
 
     with endings():

@@ -9,6 +9,8 @@ from datetime import datetime
 
 from external_gate.cli.moments import readable, short_age
 from external_gate.cli.showing import painted, pasteable, safe
+from external_gate.domain.aftermath import Aftermath
+from external_gate.domain.chain import NO_CHAIN, Chain
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.ledger import HistoryEntry, Incident, Release
@@ -30,18 +32,28 @@ class WholeStory:
     """The newest of what gateways told by themselves."""
     reports: Sequence[KeptReport] = ()
     """The newest of what Metronome reported about the gate."""
+    chain: Chain = NO_CHAIN
+    """The failed payments before it, and what followed it if it failed."""
+    aftermaths: Sequence[Aftermath] = ()
+    """What was done after each failed one of them."""
+
+    def aftermath_of(self, workflow: Workflow) -> Aftermath | None:
+        """Give what was done after one workflow of the chain; None when it did not fail."""
+        of_it = (one for one in self.aftermaths if one.workflow_id == workflow.workflow_id)
+        return next(of_it, None)
 
 
 def workflow_lines(story: WholeStory, *, now: datetime) -> Iterator[str]:
     """Give the lines; none of them holds anything that the outside could steer a terminal with."""
     workflow = story.dossier.workflow
     yield f"workflow {safe(workflow.workflow_id)}"
-    for name, text in _facts(story.dossier, now).items():
+    for name, text in _facts(story, now).items():
         if text:
             line = f"  {name:<11}{safe(text)}"
             yield painted(line, "yellow") if _is_alarming(name, workflow) else line
     for act in offered(story.dossier):
         yield f"             {command_for(act, workflow.workflow_id)}"
+    yield from _section("chain", _chain_lines(story))
     yield from _section("attempts", _attempt_lines(story.dossier.attempts))
     yield from _section("notices of the gateway", map(_notice_line, story.notices))
     yield from _section("releases", map(_release_line, story.dossier.releases))
@@ -58,8 +70,9 @@ def command_for(act: str, workflow_id: str) -> str:
     return " ".join(word for word in words if word)
 
 
-def _facts(dossier: Dossier, now: datetime) -> Mapping[str, str]:
-    workflow = dossier.workflow
+def _facts(story: WholeStory, now: datetime) -> Mapping[str, str]:
+    dossier, workflow = story.dossier, story.dossier.workflow
+    aftermath = story.aftermath_of(workflow)
     facts = workflow.facts
     total = "not understood" if facts.total is None else f"{facts.total:f} {facts.currency}"
     return {
@@ -76,6 +89,7 @@ def _facts(dossier: Dossier, now: datetime) -> Mapping[str, str]:
         "deadline": readable(workflow.pending_deadline) if workflow.pending_deadline else "",
         "pay at": action_url(dossier) or "",
         "approved": ", ".join(sorted(workflow.approvals)),
+        "threshold": "" if aftermath is None else _told_of(aftermath),
         "next": what_next(workflow),
     }
 
@@ -96,6 +110,24 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
         yield ""
         yield title
         yield from (f"  {line}" for line in listed)
+
+
+def _told_of(aftermath: Aftermath) -> str:
+    due = f", looked at again {readable(aftermath.due_at)}" if aftermath.due_at else ""
+    return (
+        f"{aftermath.stage}: {aftermath.detail}{due}" if aftermath.detail else "not looked at yet"
+    )
+
+
+def _chain_lines(story: WholeStory) -> Iterator[str]:
+    links = [("before", each) for each in story.chain.before]
+    links += [("this one", story.dossier.workflow)] if links or story.chain.after else []
+    links += [("after", each) for each in story.chain.after]
+    for place, each in links:
+        aftermath = story.aftermath_of(each)
+        told = "" if aftermath is None else f"; threshold {_told_of(aftermath)}"
+        line = f"{place:<9} {each.workflow_id}  {readable(each.received_at)}  {each.state}{told}"
+        yield safe(line)
 
 
 def _attempt_lines(attempts: Sequence[Attempt]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from external_gate.cli.moments import SINCE, short_age
 from external_gate.cli.opening import with_store
 from external_gate.cli.showing import as_json, painted, table
 from external_gate.cli.workflow_text import WholeStory, workflow_lines
+from external_gate.domain.chain import NO_CHAIN, Chain, chain_of
 from external_gate.domain.identifiers import CustomerId, WorkflowId
 from external_gate.domain.workflow import HeldReason, State, Workflow
 from external_gate.engine.workflow_view import View, dossier_view, workflow_view
@@ -26,6 +27,9 @@ PAGE = 500
 MOST_NOTICES = 50
 """Of gateways and of Metronome, shown with a workflow: the newest; anybody may tell the same a
 thousand times."""
+
+MOST_OF_A_CUSTOMER = 5000
+"""Workflows of one customer that are searched for the chain of one: years of daily payments."""
 
 _HEADER = ("WORKFLOW", "STATE", "HELD BECAUSE", "AMOUNT", "AGE", "CUSTOMER", "INVOICE", "")
 
@@ -194,6 +198,8 @@ def show_workflow(*, workflow_id: str, json_wanted: bool, config_path: Path | No
             incidents=told.incidents,
             notices=told.notices,
             reports=told.reports,
+            chain=told.chain,
+            aftermaths=told.aftermaths,
         )
         click.echo(as_json(view))
         return
@@ -205,10 +211,21 @@ async def _everything(store: Store, workflow_id: WorkflowId) -> WholeStory | Non
     dossier = await store.dossier(workflow_id)
     if dossier is None:
         return None
+    chain = await _chain(store, dossier.workflow)
+    linked = [each.workflow_id for each in (*chain.before, dossier.workflow, *chain.after)]
     return WholeStory(
         dossier,
         history=await store.history(workflow_id),
         incidents=await store.incidents(workflow_id),
         notices=await store.notices_of(workflow_id, limit=MOST_NOTICES),
         reports=await store.gate_reports(workflow_id, limit=MOST_NOTICES),
+        chain=chain,
+        aftermaths=await store.aftermaths(linked),
     )
+
+
+async def _chain(store: Store, workflow: Workflow) -> Chain:
+    if not workflow.facts.contract_id:  # the notification was not understood
+        return NO_CHAIN
+    wanted = WorkflowFilter(customer_id=workflow.facts.customer_id, limit=MOST_OF_A_CUSTOMER)
+    return chain_of(workflow, [each async for each in _pages(store, wanted)])

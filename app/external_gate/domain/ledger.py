@@ -48,6 +48,7 @@ class IncidentKind(StrEnum):
     PENDING_OVERDUE = "pending_overdue"  # not final at the deadline and cannot be cancelled
     REFUND_FAILED = "refund_failed"  # a refund that was asked for cannot be confirmed
     UNKNOWN_ACCEPTED = "unknown_accepted"  # a person settled while an attempt was unknown
+    THRESHOLD_NOT_ENABLED = "threshold_not_enabled"  # Metronome did not switch it on, asked thrice
 
 
 @dataclass(frozen=True, slots=True)

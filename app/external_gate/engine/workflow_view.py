@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
+from external_gate.domain.aftermath import Aftermath
+from external_gate.domain.chain import NO_CHAIN, Chain
 from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.gate_report import KeptReport
 from external_gate.domain.ledger import HistoryEntry, Incident, Release
@@ -65,6 +67,8 @@ def dossier_view(
     incidents: Sequence[Incident],
     notices: Sequence[KeptNotice] = (),
     reports: Sequence[KeptReport] = (),
+    chain: Chain = NO_CHAIN,
+    aftermaths: Sequence[Aftermath] = (),
 ) -> View:
     """Give everything that is known about one workflow, for operators.
 
@@ -86,7 +90,27 @@ def dossier_view(
         "gateway_notices": [notice_view(notice) for notice in notices],
         "metronome_reports": [report_view(told) for told in reports],
         "incidents": [_incident(incident) for incident in incidents],
+        "aftermath": next(
+            (aftermath_view(one) for one in aftermaths if _is_of(one, workflow)), None
+        ),
+        "chain": {
+            "before": [_link(each, aftermaths) for each in chain.before],
+            "after": [_link(each, aftermaths) for each in chain.after],
+        },
         "history": [_entry(entry) for entry in history],
+    }
+
+
+def aftermath_view(aftermath: Aftermath) -> View:
+    """Give what was done after a failed payment; `stage` is what `domain.aftermath` says."""
+    return {
+        "stage": aftermath.stage.value,
+        "failure": None if aftermath.failure is None else aftermath.failure.value,
+        "threshold": aftermath.threshold,
+        "tries": aftermath.tries,
+        "detail": aftermath.detail,
+        "updated_at": instant_view(aftermath.updated_at),
+        "due_at": _maybe(aftermath.due_at),
     }
 
 
@@ -241,6 +265,15 @@ def _entry(entry: HistoryEntry) -> View:
         "to_state": None if entry.to_state is None else entry.to_state.value,
         "facts": dict(entry.facts),
     }
+
+
+def _link(workflow: Workflow, aftermaths: Sequence[Aftermath]) -> View:
+    ended = next((aftermath_view(one) for one in aftermaths if _is_of(one, workflow)), None)
+    return {**workflow_view(workflow), "aftermath": ended}
+
+
+def _is_of(aftermath: Aftermath, workflow: Workflow) -> bool:
+    return aftermath.workflow_id == workflow.workflow_id
 
 
 def _maybe(instant: datetime | None) -> str | None:

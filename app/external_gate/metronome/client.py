@@ -72,6 +72,7 @@ class MetronomeClient:
         *,
         changes: Mapping[str, Any],  # whatever Metronome's edit endpoint takes
         uniqueness_key: str | None = None,
+        not_after: datetime | None = None,
     ) -> None:
         """Change a contract; amounts in `changes` are `Decimal`, floats are `BadInput`.
 
@@ -82,7 +83,8 @@ class MetronomeClient:
         body = wire.edit_body(
             customer_id, contract_id, changes=changes, uniqueness_key=uniqueness_key
         )
-        answer = self._answer(await self._post(wire.EDIT_PATH, body), f"contract {contract_id}")
+        end = await self._post(wire.EDIT_PATH, body, not_after=not_after)
+        answer = self._answer(end, f"contract {contract_id}")
         if 400 <= answer.status < 500:
             used = f" (uniqueness_key {uniqueness_key})" if answer.status == 409 else ""
             said = f"Metronome refuses to edit contract {contract_id}{used}: {self._said(answer)}"

@@ -174,8 +174,9 @@ class Contracting(Protocol):
         *,
         changes: Mapping[str, Any],  # whatever Metronome's edit endpoint takes
         uniqueness_key: str | None = None,
+        not_after: datetime | None = None,
     ) -> None:
-        """Change a contract."""
+        """Change a contract; no byte leaves after `not_after`."""
         ...
 
     async def create_contract(

@@ -192,6 +192,10 @@ INCIDENT_CURES: Mapping[IncidentKind, Cure] = {
         "a refund that was asked for is not confirmed; look at it at the gateway, and give the "
         "money back by hand if need be"
     ),
+    _I.THRESHOLD_NOT_ENABLED: Cure(
+        "Metronome took three requests to switch the contract's threshold on, and it is off: look "
+        "at the contract there, then use external-gate thresholds enable"
+    ),
     _I.UNKNOWN_ACCEPTED: Cure(
         "a person decided while a charge was unknown; look it up at the gateway until it is known"
     ),

@@ -39,6 +39,18 @@ NOTICE_BURIED: Final = "notice_buried"  # given up: only a person sends it again
 NOTICE_ENDPOINT_CLOSED: Final = "notice_endpoint_closed"  # it wants nothing any more
 COURIER_FAILED: Final = "courier_failed"  # nothing is delivered until it ends
 
+# After failed payments.
+THRESHOLD_OFF_CONFIRMED: Final = "threshold_off_confirmed"
+THRESHOLD_ENABLE_INTENDED: Final = "threshold_enable_intended"
+THRESHOLD_ENABLED: Final = "threshold_enabled"
+THRESHOLD_LEFT_DISABLED: Final = "threshold_left_disabled"
+THRESHOLD_FOLLOWED: Final = "threshold_followed"  # somebody else switched it on
+THRESHOLD_ABANDONED: Final = "threshold_abandoned"  # Metronome did not switch it on
+AFTERMATH_POSTPONED: Final = "aftermath_postponed"
+AFTERCARE_FAILED: Final = "aftercare_failed"  # nothing is done until it ends
+PAYER_CHANGE_NOTED: Final = "payer_change_noted"
+PAYER_CHANGE_REFUSED: Final = "payer_change_refused"
+
 # One save of a workflow, named after the state that it reached.
 WORKFLOW_READIED: Final = "workflow_readied"
 CHARGE_INTENDED: Final = "charge_intended"

@@ -3,6 +3,7 @@
 Those named after rooms above this one are held against them by a test.
 """
 
+from external_gate.domain.aftermath import Stage
 from external_gate.domain.evidence import Source
 from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State
@@ -33,6 +34,7 @@ RELEASE_RESULTS = OneOf(
     others=True,
 )
 NOTICE_RESULTS = OneOf("delivered", "not_accepted", "dead", others=True)
+AFTERMATH_STAGES = OneOf(*(stage for stage in Stage if stage is not Stage.CONFIRMING))
 ERRORS = OneOf("bad_input", "refused", "unavailable", "broken", others=True)
 """The branches of our tree of errors; `other` is a bug."""
 

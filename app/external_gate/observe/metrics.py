@@ -6,6 +6,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from external_gate.domain.aftermath import Stage
 from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.observe import label_values as values
@@ -237,6 +238,11 @@ class Metrics:
             "notices_dead", "Notices given up, and not sent again since.", endpoint=endpoints
         )
         self._endpoints: set[str] = set()
+        self._aftermaths = add.counters(
+            "thresholds_after_failed_total",
+            "What became of thresholds that failed payments switched off, stage by stage.",
+            stage=values.AFTERMATH_STAGES,
+        )
 
     def _add_machinery(self, add: Catalogue) -> None:
         self._leases_lost = add.counter(
@@ -319,6 +325,10 @@ class Metrics:
     def notifications_pruned(self, count: int) -> None:
         """Count what was removed after its time."""
         self._pruned.inc(count)
+
+    def aftermath_reached(self, stage: Stage) -> None:
+        """Count a stage after a failed payment."""
+        self._aftermaths.at(stage).inc()
 
     def lease_lost(self) -> None:
         """Count a lost lease."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from external_gate.domain.aftermath import Way
 from external_gate.domain.forwarding import DEFAULT_NAME, KEPT_HERE
 from external_gate.domain.public_address import is_plainly_private
 from external_gate.settings.faulty import Fault, did_you_mean
@@ -103,6 +104,18 @@ def _outbound(settings: Settings) -> Iterator[Fault]:
 def _payers(settings: Settings) -> Iterator[Fault]:
     if settings.payers.source == "http" and not settings.payers.url:
         yield Fault("payers.url", 'is empty although source is "http"', "give the address to ask")
+
+
+def _after_failed(settings: Settings) -> Iterator[Fault]:
+    knobs = settings.after_failed
+    ways = {"soft", "hard", "customer_action", "no_decline"}
+    wanted = sorted(name for name in ways if getattr(knobs, name) is Way.SCHEDULE)
+    if wanted and not knobs.schedule:
+        yield Fault(
+            "after_failed.schedule",
+            f'is empty although {wanted[0]} is "schedule"',
+            'say after which times to switch on, such as ["1d", "3d"]',
+        )
 
 
 def _notices(settings: Settings) -> Iterator[Fault]:
@@ -219,6 +232,7 @@ _DEMANDS: tuple[Callable[[Settings], Iterable[Fault]], ...] = (
     _store,
     _outbound,
     _payers,
+    _after_failed,
     _notices,
     _forward,
     _breaker,

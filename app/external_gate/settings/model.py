@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from external_gate.domain.aftermath import Way
 from external_gate.domain.forwarding import DEFAULT_NAME
 from external_gate.domain.host_notice import NoticeType
 from external_gate.domain.money import Unit
@@ -247,6 +248,29 @@ class RetrySettings(Section):
     """Give money back without a person when Metronome has voided the invoice meanwhile."""
 
 
+class AfterFailedSettings(Section):
+    """What is done with a threshold that a failed payment switched off, by why it failed."""
+
+    soft: Way = Way.NOTHING
+    """After a decline that another time might not meet, such as insufficient funds. Either
+    "nothing", "command" (a person uses thresholds enable), "payer_change" (when the payer source
+    names another payer, or your application says so) or "schedule"."""
+    hard: Way = Way.NOTHING
+    """The same after a decline that this payment method will always meet."""
+    customer_action: Way = Way.NOTHING
+    """The same after a customer did not do what they were asked for, such as 3-D Secure."""
+    no_decline: Way = Way.NOTHING
+    """The same after a failure without a decline: by a guard, by a cancel, by a person."""
+    schedule: tuple[Duration, ...] = ()
+    """From the failure to switching on, in seconds or such as ["1d", "3d"]: after the first failure
+    in a row, the second, and so on; then no more. Required by "schedule"."""
+    limit: Whole = Field(default=3, ge=1, le=100)
+    """Most times in a row, by whatever way, that one contract is switched on unasked; a payment
+    that succeeds begins a new row."""
+    payer_poll_seconds: Seconds = 900.0
+    """How often the payer source is asked whether the payer changed."""
+
+
 class NoticeEndpoint(Section):
     """One receiver of notices, under a name of your choice."""
 
@@ -372,6 +396,7 @@ class Settings(Section):
     gateways: Mapping[Name, GatewaySettings] = Field(default_factory=dict)
     guards: GuardsSettings = Field(default_factory=GuardsSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
+    after_failed: AfterFailedSettings = Field(default_factory=AfterFailedSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
     forward: ForwardSettings = Field(default_factory=ForwardSettings)
     operators: OperatorsSettings = Field(default_factory=OperatorsSettings)

@@ -40,6 +40,8 @@ TABLES = (
     Table("gate_reports", ("notification",)),
     Table("host_notices", ("number",), is_numbered=True),
     Table("notice_deliveries", ("notice", "endpoint")),
+    Table("aftermaths", ("workflow_id",)),
+    Table("payer_changes", ("customer_id",)),
 )
 """Whatever is referred to comes before what refers to it. `meta` comes last and by itself."""
 

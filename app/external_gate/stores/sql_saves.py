@@ -8,6 +8,7 @@ from external_gate.domain.host_notice import Subscriptions
 from external_gate.domain.identifiers import AttemptKey
 from external_gate.domain.ledger import Allow
 from external_gate.domain.workflow import Workflow
+from external_gate.stores import sql_aftermaths
 from external_gate.stores.dossier_after import dossier_after
 from external_gate.stores.host_notice_rules import notices_of_save
 from external_gate.stores.rows import Value, milliseconds, workflow_values
@@ -167,6 +168,8 @@ def _move(transaction: Transaction, saves: Sequence[Save]) -> list[Dossier]:
     rows = [_row(save, after) for save, after in zip(saves, afters, strict=True)]
     if transaction.executemany(_SAVE, rows).rowcount != len(rows):
         raise Broken("a workflow under our lock was written by somebody else")
+    befores = [save.standing.dossier.workflow for save in saves]
+    sql_aftermaths.begin(transaction, zip(befores, afters, strict=True))
     dossiers = [
         _standing_now(transaction, save, after) for save, after in zip(saves, afters, strict=True)
     ]

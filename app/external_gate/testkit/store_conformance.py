@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from external_gate.domain.errors import Broken
 from external_gate.testkit.certification import Report
+from external_gate.testkit.store_checks.aftermath_checks import AFTERMATHS
 from external_gate.testkit.store_checks.attempt_checks import ATTEMPTS
 from external_gate.testkit.store_checks.durability_checks import DURABILITY
 from external_gate.testkit.store_checks.forward_checks import FORWARDS
@@ -43,6 +44,7 @@ AREAS = (
     OUTBOX,
     REPORTS,
     FORWARDS,
+    AFTERMATHS,
     GUARDS,
     LIMITS,
     LISTS,

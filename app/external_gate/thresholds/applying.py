@@ -84,7 +84,9 @@ class Proven:
 class Disagrees(Refused):
     """Metronome took a change and does not show it: it was not made, or not in full."""
 
-    def __init__(self, contract_id: ContractId, remaining: tuple[Difference, ...]) -> None:
+    def __init__(
+        self, contract_id: ContractId, remaining: tuple[Difference, ...], *, was_made_before: bool
+    ) -> None:
         told = "; ".join(f"{one.what} is {one.before}, not {one.after}" for one in remaining)
         super().__init__(
             f"Metronome accepted the change of contract {contract_id}, but reading it back says: "
@@ -93,6 +95,8 @@ class Disagrees(Refused):
         )
         self.contract_id = contract_id
         self.remaining = remaining
+        self.was_made_before = was_made_before
+        """Whether Metronome says that an earlier call had used the change's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +152,18 @@ class Thresholds:
         planned = plan(None, wish, tariff, now=self.clock.now())
         return Prepared(customer_id, planned, tariff, contract=None, new=new)
 
-    async def apply(self, prepared: Prepared) -> Proven:
+    async def apply(
+        self,
+        prepared: Prepared,
+        *,
+        uniqueness_key: str | None = None,
+        not_after: datetime | None = None,
+    ) -> Proven:
         """Make a planned change and prove it by reading back; repeated, it changes nothing twice.
 
         Raises `Disagrees` when Metronome does not show the change, `Unavailable` when nobody can
-        tell whether it was made: the same command again finds out.
+        tell whether it was made: the same command again finds out. A `uniqueness_key` of the
+        caller's is the only one that is used, taken or not; no change leaves after `not_after`.
         """
         if prepared.contract is None:
             return await self._create(prepared)
@@ -160,14 +171,17 @@ class Thresholds:
             threshold = prepared.plan.after
             return Proven(prepared.contract, threshold, was_sent=False)
         remaining: tuple[Difference, ...] = ()
-        for generation in range(GENERATIONS):
-            is_new = await self._send_edit(prepared, prepared.contract, prepared.key(generation))
+        is_new = False
+        ours = (prepared.key(generation) for generation in range(GENERATIONS))
+        for key in ours if uniqueness_key is None else (uniqueness_key,):
+            is_new = await self._send_edit(prepared, prepared.contract, key, not_after=not_after)
             proven, remaining = await self._read_back(prepared, prepared.contract.contract_id)
             if proven is not None:
                 return proven
             if is_new:
                 break  # to send what was accepted and ignored once more does not help
-        raise Disagrees(prepared.contract.contract_id, remaining)
+        contract_id = prepared.contract.contract_id
+        raise Disagrees(contract_id, remaining, was_made_before=not is_new)
 
     async def _prepared(self, contract: ContractTerms, wish: Wish) -> Prepared:
         tariff = await self.tariff(contract.rate_card_id)
@@ -175,7 +189,9 @@ class Thresholds:
         edits = await self.contracting.edit_ids(contract.customer_id, contract.contract_id)
         return Prepared(contract.customer_id, planned, tariff, contract, edit_ids=edits)
 
-    async def _send_edit(self, prepared: Prepared, contract: ContractTerms, key: str) -> bool:
+    async def _send_edit(
+        self, prepared: Prepared, contract: ContractTerms, key: str, *, not_after: datetime | None
+    ) -> bool:
         """Send an edit; false when its key was used before, perhaps by a call that was lost."""
 
         async def send() -> bool:
@@ -184,6 +200,7 @@ class Thresholds:
                 contract.contract_id,
                 changes=prepared.plan.changes,
                 uniqueness_key=key,
+                not_after=not_after,
             )
             return True
 
@@ -200,7 +217,7 @@ class Thresholds:
         contract_id = made or await self._id_of(prepared.customer_id, key)
         proven, remaining = await self._read_back(prepared, contract_id)
         if proven is None:
-            raise Disagrees(contract_id, remaining)
+            raise Disagrees(contract_id, remaining, was_made_before=made is None)
         return proven
 
     async def _until_answered(self, send: Callable[[], Awaitable[_Answer]]) -> _Answer | None:

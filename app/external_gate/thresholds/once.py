@@ -38,6 +38,11 @@ def edit_key(
     return _key("edit", contract_id, write_object(changes), *sorted(edit_ids), generation)
 
 
+def reenabling_key(workflow_id: str, number: int) -> str:
+    """Give the key under which try `number` switches a threshold on after a failed workflow."""
+    return _key("reenable", workflow_id, number)
+
+
 def contract_key(customer_id: CustomerId, new: NewContract) -> str:
     """Give the key of a new contract; neither start nor threshold make it another contract."""
     return _key("contract", customer_id, new.rate_card_id, new.name or "")

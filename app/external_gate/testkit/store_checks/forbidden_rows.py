@@ -36,6 +36,9 @@ FORBIDDEN = [
     "UPDATE attempts SET sends = -1",
     "UPDATE gateway_notices SET claim = '{}'",
     "UPDATE gateway_notices SET evidence = 99",  # which is none
+    "UPDATE aftermaths SET tries = -1",
+    "UPDATE aftermaths SET stage = 'somewhere'",
+    "UPDATE aftermaths SET due_at = NULL",  # while it goes on
     NEXT_ATTEMPT,
     STRAY_EVIDENCE,
 ]

@@ -9,8 +9,10 @@ from external_gate.testkit.store_checks.store_samples import (
     NOW,
     W1,
     W2,
+    W3,
     change,
     charging,
+    failed,
     key_of,
     paid,
 )
@@ -31,8 +33,9 @@ async def database_refuses_by_itself_what_no_store_may_do(trial: StoreTrial) -> 
         change(await paid(trial.store, W1), State.RELEASED, incidents=(incident,))
     )
     await charging(trial.store, W2)
+    await failed(trial.store, W3)
     await trial.store.record_notices([notice(key=key_of(W2))])
-    before = [await trial.store.dossier(one) for one in (W1, W2)]
+    before = [await trial.store.dossier(one) for one in (W1, W2, W3)]
     rig = trial.rig
     if not isinstance(rig, RefusesByItself):
         raise TypeError("the rig has no prompt")
@@ -40,7 +43,7 @@ async def database_refuses_by_itself_what_no_store_may_do(trial: StoreTrial) -> 
     for statement in rig.forbidden:
         must(not await _passes(rig, statement), f"the database did: {' '.join(statement.split())}")
 
-    same([await trial.store.dossier(one) for one in (W1, W2)], before)
+    same([await trial.store.dossier(one) for one in (W1, W2, W3)], before)
 
 
 async def _passes(rig: RefusesByItself, statement: str) -> bool:

@@ -20,7 +20,7 @@ from external_gate.domain.identifiers import (
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Answer, Declined, Succeeded
-from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
+from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Verdict, Workflow
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import Change, Dossier, NewNotification
 
@@ -177,3 +177,20 @@ async def paid(store: Store, workflow_id: WorkflowId = W1) -> Dossier:
     dossier = await charging(store, workflow_id)
     answered = ((key_of(workflow_id), SUCCESS),)
     return await store.save(change(dossier, State.PAID, evidence=answered))
+
+
+async def failed(
+    store: Store, workflow_id: WorkflowId = W1, *, at: datetime = NOW, **other: Any
+) -> None:
+    """Bring a workflow to `cancelled` by a hard decline; `other` are facts."""
+    dossier = await charging(store, workflow_id, now=at, at=at, **other)
+    cancelled = replace(
+        dossier.workflow,
+        state=State.CANCELLED,
+        verdict=Verdict.FAILED,
+        updated_at=at,
+        due_at=None,
+    )
+    answered = ((key_of(workflow_id), DECLINE),)
+    moved = change(dossier, State.DECLINED, State.CANCELLED, evidence=answered, give_back=True)
+    await store.save(replace(moved, after=cancelled))
