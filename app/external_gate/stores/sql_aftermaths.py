@@ -94,7 +94,7 @@ _INCIDENT = f"""
 SELECT incidents.workflow_id, kind FROM workflows
     JOIN incidents ON incidents.workflow_id = workflows.workflow_id
 WHERE {_OF_CONTRACT} AND at >= :released_at
-ORDER BY number DESC LIMIT 1
+ORDER BY incidents.number DESC LIMIT 1
 """  # noqa: S608
 
 _ENABLED_BEFORE = f"""
