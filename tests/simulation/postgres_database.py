@@ -27,12 +27,15 @@ TABLES = (
     "gate_reports",
     "host_notices",
     "notice_deliveries",
+    "aftermaths",
+    "payer_changes",
     "meta",
 )
 """Whatever is referred to comes before what refers to it."""
 
 NUMBERED = (
-    "notifications", "evidence", "history", "incidents", "gateway_notices", "host_notices",
+    "workflows", "notifications", "evidence", "history", "incidents", "gateway_notices",
+    "host_notices",
 )  # fmt: skip
 
 IN_ORDER = CLAIMABLE.replace("ORDER BY claimable_at", "ORDER BY claimable_at, received_at")
