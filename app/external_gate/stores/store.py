@@ -1,24 +1,19 @@
-"""The contract of a store, in the engine's verbs; it says what is atomic."""
+"""The contract of a store, in the engine's verbs; it says what is atomic.
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+Four subjects beside the workflows stand in modules of their own, `store_*`.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from external_gate.domain.aftermath import Aftermath, AftermathChange
-from external_gate.domain.charge import Payer
 from external_gate.domain.evidence import Evidence
-from external_gate.domain.gate_report import KeptReport
-from external_gate.domain.host_notice import (
-    DeliveryState,
-    DueNotice,
-    HostNotice,
-    KeptHostNotice,
-    NoticeFilter,
-    Subscriptions,
-)
-from external_gate.domain.identifiers import AttemptKey, CustomerId, WorkflowId
+from external_gate.domain.identifiers import AttemptKey, WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident
 from external_gate.domain.workflow import Facts, HeldReason, Workflow
+from external_gate.stores.store_aftermaths import AftermathStore
+from external_gate.stores.store_outbox import OutboxStore
+from external_gate.stores.store_payers import PayerStore
 from external_gate.stores.store_records import (
     Change,
     Counts,
@@ -31,15 +26,16 @@ from external_gate.stores.store_records import (
     Recorded,
     WorkflowFilter,
 )
+from external_gate.stores.store_reports import ReportStore
 
 
-class Store(Protocol):
+class Store(OutboxStore, ReportStore, AftermathStore, PayerStore, Protocol):
     """Keeps notifications, workflows, attempts, evidence, releases, history, payers and notices.
 
     Every method that writes returns after a durable commit (P1). All raise `Unavailable` when the
     database cannot be reached, is full or read-only: nothing was written then, unless the answer to
     a commit was lost on its way, which nobody can tell; every write bears being made again.
-    Instants are UTC with a resolution of milliseconds.
+    Instants are UTC with a resolution of milliseconds. All this holds for the inherited verbs, too.
     """
 
     async def open(self) -> None:
@@ -63,17 +59,6 @@ class Store(Protocol):
         """Call `wake`, in the loop of the opened store, when another process took something in.
 
         A help, no promise: due workflows are to be asked for from time to time all the same.
-        """
-        ...
-
-    def keep_notices(self, subscriptions: Subscriptions) -> None:
-        """Write, from now on and by this handle, what the host application is to be told.
-
-        A notice and its deliveries are written in the transaction of what they tell of, so that
-        there are both or neither: by `save` and `begin`, as `host_notice_rules` says, and by
-        `record` for a workflow that begins `held` and for an incident. Each workflow's notices are
-        numbered from 1 in the order of their commits. A type that nobody wants is not written, and
-        without a subscription nothing is: it costs no statement.
         """
         ...
 
@@ -232,131 +217,6 @@ class Store(Protocol):
         """Read what the notification said; None when the workflow is unknown."""
         ...
 
-    async def put_notice(self, notice: HostNotice) -> None:
-        """Keep a notice that tells of no save, if anybody wants its type.
-
-        Raises `BadInput` when its workflow is unknown.
-        """
-        ...
-
-    async def claim_notices(
-        self, endpoint: str, *, now: datetime, lease: timedelta, limit: int
-    ) -> Sequence[DueNotice]:
-        """Claim up to `limit` notices that are due for one endpoint, each counted as a try.
-
-        Until the lease ends nobody else claims them; then they are due again.
-        """
-        ...
-
-    async def settle_notice(
-        self,
-        due: DueNotice,
-        *,
-        state: DeliveryState,
-        outcome: str,
-        at: datetime,
-        due_at: datetime | None = None,
-    ) -> bool:
-        """Write what a claimed try came to; `due_at` is its next, when it waits.
-
-        False, and nothing is written, when it was claimed again meanwhile or has ended. Delivered
-        is written all the same, unless a person has sent it again since that try was claimed.
-        """
-        ...
-
-    async def resend_notice(self, number: int, *, endpoints: Collection[str], at: datetime) -> bool:
-        """Offer a notice anew, from its first rung and for the whole time, the same bytes.
-
-        Also to endpoints that it was never meant for. False when there is none of that number.
-        """
-        ...
-
-    async def bury_notices(
-        self, *, configured: Collection[str], now: datetime
-    ) -> Sequence[tuple[int, str]]:
-        """Give up what waits for endpoints that are not `configured`, when its time is over.
-
-        Gives number and endpoint of each.
-        """
-        ...
-
-    async def host_notices(self, wanted: NoticeFilter) -> Sequence[KeptHostNotice]:
-        """List notices to the host application, newest first."""
-        ...
-
-    async def host_notice(self, number: int) -> KeptHostNotice | None:
-        """Read one notice to the host application; None when there is none of that number."""
-        ...
-
-    async def gate_reports(self, workflow_id: WorkflowId, *, limit: int) -> Sequence[KeptReport]:
-        """List what Metronome reported about a workflow's gate, the threshold last, newest first.
-
-        By contract and invoice, so that it does not matter which of the two came first.
-        """
-        ...
-
-    async def unanswered_thresholds(
-        self, *, received_before: datetime, lease: timedelta, limit: int
-    ) -> Sequence[KeptReport]:
-        """Settle which workflow followed each reached threshold; give up to `limit` that none did.
-
-        Each workflow follows one threshold of its contract, up to five minutes before it by
-        clocks that differ. Those given are leased: nobody else gets them until the lease ends.
-        """
-        ...
-
-    async def settle_thresholds(
-        self, numbers: Collection[int], *, lost_at: datetime | None
-    ) -> None:
-        """Watch these notifications no longer: reported as lost then, or of no concern (None)."""
-        ...
-
-    async def lost_thresholds(self, *, since: datetime, limit: int) -> Sequence[KeptReport]:
-        """List those reported as lost since then, newest first, while no workflow came later."""
-        ...
-
-    async def prune_notifications(self, *, before: datetime, limit: int) -> int:
-        """Remove up to `limit` notifications received before then; 0 when nothing is left to do.
-
-        Never one that asked for a charge or may have (its type cannot be read), that belongs to a
-        workflow, that waits to be forwarded, or whose threshold is still watched.
-        """
-        ...
-
-    async def claim_aftermaths(
-        self, *, now: datetime, lease: timedelta, limit: int
-    ) -> Sequence[Aftermath]:
-        """Lease up to `limit` due aftermaths, oldest due first, each with a new fence.
-
-        Until the lease ends nobody else claims them. The cost does not grow with history.
-        """
-        ...
-
-    async def save_aftermath(self, change: AftermathChange) -> Aftermath:
-        """Save an aftermath with its history, incidents and notices, all in one transaction.
-
-        `change.judge` is asked in that transaction about the contract as our books stand, while no
-        evidence and no incident can join the failed workflow. Gives the aftermath as it stands
-        then: due at once when the payer changed after `change.after.payer_changed_at`. Raises, with
-        nothing written: `LeaseLost` (another fence), `Obstructed` (the judge), `BadInput` (there is
-        none), `Broken` (fewer tries, or an ended one made due).
-        """
-        ...
-
-    async def aftermaths(self, workflow_ids: Collection[WorkflowId]) -> Sequence[Aftermath]:
-        """Read the aftermaths of workflows, oldest first; those that did not fail have none."""
-        ...
-
-    async def note_payer_change(
-        self, customer_id: CustomerId, *, at: datetime, told_by: str
-    ) -> bool:
-        """Note that a customer's payer changed, and make their aftermaths due; the latest counts.
-
-        Those that have ended stay so. False, and nothing is written, for a customer of whom no
-        workflow is known.
-        """
-        ...
-
     async def counts(self) -> Counts:
         """Count unfinished workflows, incidents, and notices on their way or given up."""
         ...
@@ -373,22 +233,4 @@ class Store(Protocol):
 
         Workflows that are begun later by notifications signed up to `at` are marked as well.
         """
-        ...
-
-    async def payer(self, customer_id: CustomerId) -> Payer | None:
-        """Read a customer's payer from our own table."""
-        ...
-
-    async def payers(
-        self, *, limit: int, after: CustomerId | None = None
-    ) -> Sequence[tuple[CustomerId, Payer]]:
-        """List payers by customer id."""
-        ...
-
-    async def put_payers(self, payers: Mapping[CustomerId, Payer]) -> None:
-        """Set payers, all in one transaction."""
-        ...
-
-    async def remove_payer(self, customer_id: CustomerId) -> bool:
-        """Remove a customer's payer; false when there was none."""
         ...
