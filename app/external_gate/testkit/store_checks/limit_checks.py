@@ -1,30 +1,39 @@
 """What guards are told of one customer's charges: what counts, and what does not."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from external_gate.domain.charge import Payer
-from external_gate.domain.evidence import Attempt, Evidence, Source
-from external_gate.domain.identifiers import CustomerId, WorkflowId
+from external_gate.domain.evidence import Attempt
+from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.ledger import (
     NOTHING_MORE,
-    Asked,
     Defer,
     Deferral,
     GuardVerdict,
     Ledger,
 )
 from external_gate.domain.money import Money
-from external_gate.domain.outcome import NotSent, Succeeded, Undone, Unknown
+from external_gate.domain.outcome import NotSent, Succeeded, Unknown
 from external_gate.domain.workflow import State, Verdict
 from external_gate.stores.store import Store
-from external_gate.stores.store_records import Dossier, GuardSpoke
-from external_gate.testkit.store_checks.shortfall import only, refused, same
+from external_gate.stores.store_records import GuardSpoke
+from external_gate.testkit.store_checks.limit_samples import (
+    DECLINES,
+    ELSEWHERE,
+    MONEY,
+    NONE,
+    ONE,
+    charge_declined,
+    charge_ended,
+    charge_sent,
+    ledger_told,
+    refund,
+)
+from external_gate.testkit.store_checks.shortfall import refused, same
 from external_gate.testkit.store_checks.store_catalog import Area
 from external_gate.testkit.store_checks.store_samples import (
     DECLINE,
-    NOW,
     PRICE,
     SUCCESS,
     W1,
@@ -46,131 +55,63 @@ LIMITS = Area(
 )
 """Caps, velocity and breakers are told the truth about a customer."""
 
-HOUR = timedelta(hours=1)
-OURS, ELSEWHERE = CustomerId("customer-1"), CustomerId("customer-2")
-PAYER = Payer("cus_1", "pm_1")
-MONEY = Asked(spent_since=NOW - HOUR, currency="USD", charges_since=NOW - HOUR, charges=10)
-DECLINES = Asked(gateway="main", payer=PAYER, declines=10)
-NONE = Ledger()
-ONE = Ledger(spent_minor=PRICE.minor, charges=(later(10),))
-
-
-async def _told(store: Store, asked: Asked, **facts: Any) -> Ledger:
-    """Give what the guards of W1 are told; its save is refused."""
-    await begun(store, W1, **facts)
-    dossier = await claimed(store, W1)
-    heard: list[Ledger] = []
-
-    def judge(ledger: Ledger) -> GuardVerdict:
-        heard.append(ledger)
-        return Defer("asked")
-
-    with refused(GuardSpoke):
-        await store.save(change(dossier, State.READY, State.CHARGING, judge=judge, asked=asked))
-    return only(heard)
-
-
-async def _charging(
-    store: Store,
-    workflow_id: WorkflowId = W2,
-    *,
-    customer: CustomerId = OURS,
-    amount: Money = PRICE,
-    payer: Payer = PAYER,
-    **fields: Any,
-) -> Dossier:
-    """Bring a workflow to its first charge, as it is frozen with these fields."""
-    await begun(store, workflow_id, customer_id=customer)
-    sent = attempt(workflow_id, **fields)
-    charge = replace(sent.charge, customer_id=customer, amount=amount, payer=payer)
-    dossier = await claimed(store, workflow_id)
-    begins = (replace(sent, charge=charge),)
-    return await store.save(change(dossier, State.READY, State.CHARGING, attempts=begins))
-
-
-async def _ended(
-    store: Store, dossier: Dossier, state: State, piece: Evidence, **after: Any
-) -> Dossier:
-    """Let the charge come to an end: dead with `declined`, else with its money."""
-    (sent,) = dossier.attempts
-    dead = state is State.DECLINED
-    moved = change(
-        dossier,
-        state,
-        attempts=(replace(sent, closed=dead),),
-        evidence=((sent.charge.attempt_key, piece),),
-    )
-    verdict = Verdict.FAILED if dead else Verdict.PAID
-    return await store.save(
-        replace(moved, after=replace(moved.after, verdict=verdict, **after), give_back=True)
-    )
-
-
-async def _declined(store: Store, workflow_id: WorkflowId, at: float, **fields: Any) -> None:
-    sent = {"send_deadline": later(at), **fields}
-    await _ended(store, await _charging(store, workflow_id, **sent), State.DECLINED, DECLINE)
-
-
-def _refunded() -> Evidence:
-    return Evidence(Source.REFUND, Undone(), later(3), later(3))
-
 
 @LIMITS.check()
 async def customer_without_charges_has_spent_nothing(store: Store) -> None:
-    same(await _told(store, MONEY), NONE)
+    same(await ledger_told(store, MONEY), NONE)
 
 
 @LIMITS.check()
 async def charge_on_the_wire_counts_at_its_latest_send(store: Store) -> None:
-    await _charging(store)
+    await charge_sent(store)
 
-    same(await _told(store, MONEY), ONE)
+    same(await ledger_told(store, MONEY), ONE)
 
 
 @LIMITS.check(cases=(State.UNRESOLVED, State.PENDING, State.HELD, State.READY))
 async def charge_counts_while_its_money_may_be_taken(store: Store, state: State) -> None:
-    dossier = await _charging(store)
+    dossier = await charge_sent(store)
     lost = ((key_of(W2), evidence(Unknown("timeout"), at=later(1))),)
     await store.save(change(dossier, state, evidence=lost))
 
-    same(await _told(store, MONEY), ONE)
+    same(await ledger_told(store, MONEY), ONE)
 
 
 @LIMITS.check()
 async def charge_counts_when_its_money_was_taken(store: Store) -> None:
-    await _ended(store, await _charging(store), State.PAID, SUCCESS)
+    await charge_ended(store, await charge_sent(store), State.PAID, SUCCESS)
 
-    same(await _told(store, MONEY), ONE)
+    same(await ledger_told(store, MONEY), ONE)
 
 
 @LIMITS.check()
 async def charge_counts_when_a_person_settled_it_as_paid(store: Store) -> None:
-    dossier = await _charging(store)
+    dossier = await charge_sent(store)
     held = await store.save(change(dossier, State.HELD))
     settled = replace(held.workflow, state=State.PAID, held_reason=None, verdict=Verdict.PAID)
     await store.save(change(held, State.PAID, after=settled))
 
-    same(await _told(store, MONEY), ONE)
+    same(await ledger_told(store, MONEY), ONE)
 
 
 @LIMITS.check()
 async def charge_that_is_dead_does_not_count(store: Store) -> None:
-    await _declined(store, W2, 10)
+    await charge_declined(store, W2, 10)
 
-    same(await _told(store, MONEY), NONE)
+    same(await ledger_told(store, MONEY), NONE)
 
 
 @LIMITS.check()
 async def money_that_was_taken_although_the_charge_was_dead_counts(store: Store) -> None:
-    await _declined(store, W2, 10)
+    await charge_declined(store, W2, 10)
     await store.append_evidence(key_of(W2), [SUCCESS])  # the truth came late
 
-    same(await _told(store, MONEY), ONE)
+    same(await ledger_told(store, MONEY), ONE)
 
 
 @LIMITS.check()
 async def soft_decline_of_a_workflow_that_then_paid_does_not_count(store: Store) -> None:
-    dossier = await _charging(store)
+    dossier = await charge_sent(store)
     (first,) = dossier.attempts
     again = await store.save(
         change(
@@ -185,33 +126,33 @@ async def soft_decline_of_a_workflow_that_then_paid_does_not_count(store: Store)
     paid = ((key_of(W2, 2), evidence(Succeeded("ch_2", PRICE), at=later(2))),)
     await store.save(change(sent, State.PAID, evidence=paid))
 
-    same(await _told(store, MONEY), Ledger(spent_minor=PRICE.minor, charges=(later(20),)))
+    same(await ledger_told(store, MONEY), Ledger(spent_minor=PRICE.minor, charges=(later(20),)))
 
 
 @LIMITS.check(cases=(State.REFUNDED, State.DECLINED))
 async def money_that_was_given_back_does_not_count(store: Store, end: State) -> None:
-    paid = await _ended(store, await _charging(store), State.PAID, SUCCESS)
+    paid = await charge_ended(store, await charge_sent(store), State.PAID, SUCCESS)
     asked = await store.save(change(await claimed(store, W2), State.REFUNDING))
     verdict = Verdict.FAILED if end is State.DECLINED else paid.workflow.verdict
     after = replace(asked.workflow, state=end, verdict=verdict)
-    back = ((key_of(W2), _refunded()),)
+    back = ((key_of(W2), refund()),)
     await store.save(change(asked, end, after=after, evidence=back))
 
-    same(await _told(store, MONEY), NONE)
+    same(await ledger_told(store, MONEY), NONE)
 
 
 @LIMITS.check()
 async def charges_of_other_customers_do_not_count(store: Store) -> None:
-    await _charging(store, W2, customer=ELSEWHERE)
+    await charge_sent(store, W2, customer=ELSEWHERE)
 
-    same(await _told(store, MONEY), NONE)
+    same(await ledger_told(store, MONEY), NONE)
 
 
 @LIMITS.check()
 async def charge_in_another_currency_is_a_charge_and_no_money(store: Store) -> None:
-    await _charging(store, W2, amount=Money(99, "EUR"))
+    await charge_sent(store, W2, amount=Money(99, "EUR"))
 
-    same(await _told(store, MONEY), Ledger(charges=(later(10),)))
+    same(await ledger_told(store, MONEY), Ledger(charges=(later(10),)))
 
 
 @LIMITS.check(
@@ -223,15 +164,15 @@ async def charge_in_another_currency_is_a_charge_and_no_money(store: Store) -> N
 async def charge_of_before_the_time_asked_for_does_not_count(
     store: Store, other: dict[str, Any], told: Ledger
 ) -> None:
-    await _charging(store)
+    await charge_sent(store)
     since = {"spent_since": later(10), "charges_since": later(10)} | other
 
-    same(await _told(store, replace(MONEY, **since)), told)
+    same(await ledger_told(store, replace(MONEY, **since)), told)
 
 
 @LIMITS.check()
 async def own_charge_does_not_count(store: Store) -> None:
-    dossier = await _charging(store, W1)
+    dossier = await charge_sent(store, W1)
     heard: list[Ledger] = []
 
     def judge(ledger: Ledger) -> GuardVerdict:
@@ -246,63 +187,63 @@ async def own_charge_does_not_count(store: Store) -> None:
 @LIMITS.check()
 async def newest_charges_come_first_and_no_more_than_asked_for(store: Store) -> None:
     for number, workflow_id in enumerate((W3, W2, WorkflowId("workflow-4"))):
-        await _charging(store, workflow_id, send_deadline=later(10 + number))
+        await charge_sent(store, workflow_id, send_deadline=later(10 + number))
 
-    told = await _told(store, replace(MONEY, charges=2))
+    told = await ledger_told(store, replace(MONEY, charges=2))
 
     same(told, Ledger(spent_minor=3 * PRICE.minor, charges=(later(12), later(11))))
 
 
 @LIMITS.check()
 async def nothing_is_told_that_was_not_asked_for(store: Store) -> None:
-    await _declined(store, W2, 10)
-    await _charging(store, W3)
+    await charge_declined(store, W2, 10)
+    await charge_sent(store, W3)
 
-    same(await _told(store, NOTHING_MORE), NONE)
+    same(await ledger_told(store, NOTHING_MORE), NONE)
 
 
 @LIMITS.check()
 async def declines_of_a_payment_method_are_counted_since_it_last_paid(store: Store) -> None:
-    await _declined(store, WorkflowId("w-1"), 1)
-    paid = await _charging(store, WorkflowId("w-2"), send_deadline=later(2))
+    await charge_declined(store, WorkflowId("w-1"), 1)
+    paid = await charge_sent(store, WorkflowId("w-2"), send_deadline=later(2))
     success = evidence(Succeeded("ch_w-2", PRICE), at=later(2))
-    await _ended(store, paid, State.PAID, success)
-    await _declined(store, WorkflowId("w-3"), 3)
-    await _declined(store, WorkflowId("w-4"), 4)
+    await charge_ended(store, paid, State.PAID, success)
+    await charge_declined(store, WorkflowId("w-3"), 3)
+    await charge_declined(store, WorkflowId("w-4"), 4)
 
-    same(await _told(store, DECLINES), Ledger(declines=2))
+    same(await ledger_told(store, DECLINES), Ledger(declines=2))
 
 
 @LIMITS.check()
 async def declines_are_counted_up_to_the_number_asked_for(store: Store) -> None:
     for number in (1, 2, 3):
-        await _declined(store, WorkflowId(f"w-{number}"), number)
+        await charge_declined(store, WorkflowId(f"w-{number}"), number)
 
-    same(await _told(store, replace(DECLINES, declines=2)), Ledger(declines=2))
+    same(await ledger_told(store, replace(DECLINES, declines=2)), Ledger(declines=2))
 
 
 @LIMITS.check()
 async def declines_of_another_method_gateway_or_customer_do_not_count(store: Store) -> None:
-    await _declined(store, WorkflowId("w-1"), 1, payer=Payer("cus_1", "pm_2"))
-    await _declined(store, WorkflowId("w-2"), 2, payer=Payer("cus_2", "pm_1"))
-    await _declined(store, WorkflowId("w-3"), 3, gateway="second")
-    await _declined(store, WorkflowId("w-4"), 4, customer=ELSEWHERE)
+    await charge_declined(store, WorkflowId("w-1"), 1, payer=Payer("cus_1", "pm_2"))
+    await charge_declined(store, WorkflowId("w-2"), 2, payer=Payer("cus_2", "pm_1"))
+    await charge_declined(store, WorkflowId("w-3"), 3, gateway="second")
+    await charge_declined(store, WorkflowId("w-4"), 4, customer=ELSEWHERE)
 
-    same(await _told(store, DECLINES), NONE)
+    same(await ledger_told(store, DECLINES), NONE)
 
 
 @LIMITS.check()
 async def charge_without_an_end_is_no_decline_and_ends_no_row_of_them(store: Store) -> None:
-    await _declined(store, WorkflowId("w-1"), 1)
-    await _charging(store, WorkflowId("w-2"), send_deadline=later(2))
-    unsent = await _charging(store, WorkflowId("w-3"), send_deadline=later(3))
+    await charge_declined(store, WorkflowId("w-1"), 1)
+    await charge_sent(store, WorkflowId("w-2"), send_deadline=later(2))
+    unsent = await charge_sent(store, WorkflowId("w-3"), send_deadline=later(3))
     left = ((key_of(WorkflowId("w-3")), evidence(NotSent("refused"), at=later(3))),)
     await store.save(change(unsent, State.READY, evidence=left))
-    turning = await _charging(store, WorkflowId("w-4"), send_deadline=later(4))
+    turning = await charge_sent(store, WorkflowId("w-4"), send_deadline=later(4))
     may_turn = ((key_of(WorkflowId("w-4")), DECLINE),)
     await store.save(change(turning, State.PENDING, evidence=may_turn))
 
-    same(await _told(store, DECLINES), Ledger(declines=1))
+    same(await ledger_told(store, DECLINES), Ledger(declines=1))
 
 
 @LIMITS.check(
