@@ -27,12 +27,13 @@ class StoreCase:
 class Area:
     """One room of the contract; its checks join it by its decorators.
 
-    `cure` is what helps against most faults of the room; a check can have its own.
+    `cure` is what helps against most faults of the room; a check can have its own. `joined_by` is
+    a part of the room whose checks stand in a module of their own.
     """
 
-    def __init__(self, name: str, *, cure: str) -> None:
+    def __init__(self, name: str, *, cure: str, joined_by: "Area | None" = None) -> None:
         self.name = name
-        self.cases: list[StoreCase] = []
+        self.cases: list[StoreCase] = [*joined_by.cases] if joined_by else []
         self._cure = cure
 
     def check(
