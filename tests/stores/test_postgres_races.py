@@ -329,6 +329,20 @@ async def test_standby_that_lost_commits_is_found_out_before_anything_is_claimed
     assert other.restored is None  # the mark is known again
 
 
+async def test_standby_that_lost_commits_is_found_out_before_one_workflow_is_fetched(
+    replicas: Replicas,
+) -> None:
+    store, other = replicas
+    await begun(store, W1)
+    await store.heartbeat(later(10))
+    await _lose(other, seconds=5)
+
+    dossier = await store.acquire(W1, owner="w", now=later(11), lease=LEASE)
+
+    assert store.restored == 1
+    assert dossier.workflow.restored_at == later(10)
+
+
 async def test_standby_that_lost_commits_is_found_out_by_the_heartbeat_once(
     replicas: Replicas,
 ) -> None:

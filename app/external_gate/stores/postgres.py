@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from external_gate.domain.errors import Unavailable
+from external_gate.domain.identifiers import WorkflowId
 from external_gate.stores import sql_leases, sql_marks
 from external_gate.stores.copy_marks import refuse_unservable
 from external_gate.stores.crowd import Crowd
@@ -96,6 +97,13 @@ class PostgresStore(SqlStore):
         """Lease what is due, after a look whether this is still the database that we know."""
         wanted = partial(sql_leases.claim, owner=owner, now=now, lease=lease, limit=limit)
         return await self._after_a_look(wanted)
+
+    async def acquire(
+        self, workflow_id: WorkflowId, *, owner: str, now: datetime, lease: timedelta
+    ) -> Dossier:
+        """Lease one workflow, after the same look."""
+        wanted = partial(sql_leases.acquire, workflow_id=workflow_id)
+        return await self._after_a_look(partial(wanted, owner=owner, now=now, lease=lease))
 
     async def heartbeat(self, now: datetime) -> datetime:
         """Raise the high-water mark, after the same look."""
