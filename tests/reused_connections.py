@@ -4,6 +4,7 @@ The store keeps nothing in a session that is not of one transaction, so that a p
 between: this is one, in the process of the tests.
 """
 
+import select
 import threading
 from types import TracebackType
 from typing import cast
@@ -77,5 +78,16 @@ _lock = threading.Lock()
 
 def _take(namespace: str) -> Connection | None:
     with _lock:
-        idle = _idle.get(namespace)
-        return idle.pop() if idle else None
+        idle = _idle.get(namespace, [])
+        while idle:
+            connection = idle.pop()
+            if not _has_ended(connection):
+                return connection
+            connection.close()
+        return None
+
+
+def _has_ended(connection: Connection) -> bool:
+    """Tell whether the server has said farewell: nothing else can be said to who asked nothing."""
+    said, _, _ = select.select([connection.fileno()], [], [], 0)
+    return bool(said)
