@@ -7,10 +7,12 @@ import pytest
 
 from external_gate.domain.charge import Lookup
 from external_gate.domain.identifiers import WorkflowId, attempt_key
+from external_gate.domain.limits import Cap
 from external_gate.domain.money import Money
 from external_gate.domain.outcome import Declined, Succeeded, Unknown
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.operations import Person
+from external_gate.guards.rules import GuardRules
 from external_gate.stores.store_records import NewNotice, NoticeReceipt
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import EVERY_ANSWER, NOTHING, Booked, World
@@ -263,3 +265,40 @@ async def test_no_charge_of_an_invoice_that_a_forgotten_charge_may_have_paid(
     assert world.gateway.charges_sent() == 0
     reasons = {(await world.dossier(name)).workflow.held_reason for name in ("wf", "other")}
     assert reasons == {HeldReason.INVOICE_ALREADY_PAID}
+
+
+async def adopted_and_open(make_world: MakeWorld) -> World:
+    """Give a world whose only workflow took up a charge that our books had lost; it is open."""
+    world = await make_world(replace(EVERY_ANSWER, window=timedelta(hours=6)))
+    await world.receive()
+    key = attempt_key(WorkflowId("wf"), 1)
+    world.gateway.books[key] = [Booked("ch_1", "pending", 1500, "USD")]
+    world.clock.advance(hours=4)
+    await world.work()
+    assert await world.state() is State.PENDING
+    return world
+
+
+async def test_an_invoice_is_not_charged_beside_a_charge_that_was_taken_up(
+    make_world: MakeWorld,
+) -> None:
+    world = await adopted_and_open(make_world)
+    invoice_id = (await world.dossier()).workflow.facts.invoice_id
+
+    await world.receive("second", invoice_id=invoice_id)
+    await world.work()
+
+    held_reason = (await world.dossier("second")).workflow.held_reason
+    assert held_reason is HeldReason.INVOICE_ALREADY_PAID
+    assert world.gateway.charges_sent() == 0
+
+
+async def test_a_charge_that_was_taken_up_counts_against_the_cap(make_world: MakeWorld) -> None:
+    world = await adopted_and_open(make_world)
+    engine = world.ruled(GuardRules(caps={"USD": Cap(Money(2000, "USD"), timedelta(days=1))}))
+
+    await world.receive("second")
+    await world.work(worker=world.worker(engine=engine))
+
+    assert (await world.dossier("second")).workflow.held_reason is HeldReason.CAP
+    assert world.gateway.charges_sent() == 0

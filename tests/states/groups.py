@@ -88,7 +88,8 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         "What happens while the charge is on the wire, and then its answer",
-        "State `charging`. Rows come first, then the answer above.",
+        "State `charging`. Rows come first, then the answer above. An older copy takes every claim "
+        "away: the answer is kept as evidence, and the next claim decides by it.",
         _BEFORE,
         tuple(Column(f"then {name}", at.CHARGING, then=_answered(name)) for name in _LATER),
     ),
@@ -131,7 +132,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "What happens while the first release call is on the wire, and then its answer",
         "The outcome is decided with the save that starts the release; what comes later is an "
-        "incident.",
+        "incident. An older copy takes every claim away: the next one reads back before it tells.",
         _BEFORE,
         tuple(
             Column(f"{situation.state}, then {name}", situation, then=event)

@@ -25,6 +25,12 @@ NEVER_MADE = {
 }
 """Moves that the table allows and no event makes."""
 
+RAISED_ELSEWHERE = {
+    IncidentKind.PAYMENT_STATUS_CONTRADICTED,  # by what Metronome reports: the store's checks
+    IncidentKind.THRESHOLD_NOT_ENABLED,  # after a failed payment: tests/thresholds
+}
+"""Incidents that no event of these tables raises, because no move of a workflow does."""
+
 
 @pytest.fixture(scope="module")
 def tables() -> list[Table]:
@@ -70,7 +76,8 @@ def test_every_state_reason_and_incident_is_reached(results: dict[str, Result]) 
 
     assert {one.state for one in seen} == set(State)
     assert {one.held_reason for one in seen} - {None} == set(HeldReason)
-    assert {kind for one in seen for kind in one.incidents} == set(IncidentKind)
+    raised = {kind for one in seen for kind in one.incidents}
+    assert raised == set(IncidentKind) - RAISED_ELSEWHERE
 
 
 def test_every_move_of_the_table_is_made(results: dict[str, Result]) -> None:

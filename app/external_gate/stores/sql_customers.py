@@ -26,7 +26,7 @@ from external_gate.stores.sql_transaction import Transaction, select
 CHARGES = """
 SELECT
     attempts.attempt_key, attempts.workflow_id, attempts.number, attempts.amount_minor,
-    attempts.currency, attempts.closed, attempts.sends,
+    attempts.currency, attempts.closed, attempts.first_sent_at,
     coalesce(attempts.send_deadline, attempts.created_at) AS sent_at,
     charged.customer_id, charged.state, charged.verdict, charged.money_seen, charged.approvals
 FROM attempts JOIN workflows AS charged ON charged.workflow_id = attempts.workflow_id
@@ -103,7 +103,8 @@ def _that_count(transaction: Transaction, rows: Sequence[Row], facts: Facts) -> 
 def _may_have_money(row: Row) -> bool:
     if row["state"] == State.REFUNDED or row["verdict"] == Verdict.FAILED or row["closed"]:
         return False
-    return bool(row["sends"]) or bool(row["money_seen"])
+    # Not its sends: a charge that was taken up from its gateway has none in our books.
+    return row["first_sent_at"] is not None or bool(row["money_seen"])
 
 
 def _is_doubtful(row: Row) -> bool:

@@ -34,8 +34,9 @@ WHERE invoice_id = :invoice_id AND workflow_id <> :workflow_id AND (
     -- Its charge may be one that restored books have forgotten.
     OR (restored_at IS NOT NULL AND verdict IS NULL AND state NOT IN ('cancelled', 'refunded'))
     OR EXISTS (
+        -- One that was taken up from its gateway has an instant, but no send in our books.
         SELECT 1 FROM attempts
-        WHERE attempts.workflow_id = other.workflow_id AND closed = 0 AND sends > 0
+        WHERE attempts.workflow_id = other.workflow_id AND closed = 0 AND first_sent_at IS NOT NULL
     )
 )
 ORDER BY received_at, workflow_id LIMIT 1
