@@ -1,4 +1,4 @@
-"""What came after what in a contract is told by arrival, also when the clock was set back between."""
+"""What came after what in a contract is told by arrival, although clocks are set back."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
