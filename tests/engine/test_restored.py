@@ -9,7 +9,7 @@ from external_gate.domain.charge import Lookup
 from external_gate.domain.identifiers import WorkflowId, attempt_key
 from external_gate.domain.limits import Cap
 from external_gate.domain.money import Money
-from external_gate.domain.outcome import Declined, Succeeded, Unknown
+from external_gate.domain.outcome import Declined, DeclineKind, Succeeded, Unknown
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine.operations import Person
 from external_gate.guards.rules import GuardRules
@@ -149,6 +149,26 @@ async def test_no_charge_in_spite_of_a_signed_success_that_came_before_the_key_w
 
     assert world.gateway.charges_sent() == 0
     assert await world.state() is State.RELEASED
+
+
+@pytest.mark.parametrize("word", ["succeeded", "declined"])
+async def test_a_proof_that_came_before_its_charge_was_taken_up_is_weighed(
+    world: World, word: str
+) -> None:
+    await forget(world)
+    key = attempt_key(WorkflowId("wf"), 1)
+    world.gateway.books[key] = [Booked("ch_1", "pending", 1500, "USD")]
+    told = Succeeded("ch_1", Money(1500, "USD"), key)
+    told = told if word == "succeeded" else Declined(DeclineKind.HARD, code="no", charge_id="ch_1")
+    at = world.clock.now()
+    notice = NewNotice("main", "evt-1", key, told, signed_and_final=True, received_at=at)
+    await world.store.record_notices([notice])
+
+    await world.work()
+
+    dossier = await world.dossier()
+    assert told in [piece.answer for piece in dossier.attempts[0].evidence]
+    assert world.gateway.charges_sent() == 0
 
 
 async def send_and_forget(world: World, *, word: str = "declined_lost") -> None:

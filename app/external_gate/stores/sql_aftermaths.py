@@ -73,8 +73,10 @@ WHERE workflow_id = :workflow_id
 
 _OF_CONTRACT = "customer_id = :customer_id AND contract_id = :contract_id"
 
-_RELEASED_AT = f"""
-SELECT max(received_at) FROM workflows WHERE {_OF_CONTRACT} AND state = 'released'
+# What came first is told by the numbers that the database gives, because clocks are set back.
+_RELEASED = f"""
+SELECT number, received_at FROM workflows WHERE {_OF_CONTRACT} AND state = 'released'
+ORDER BY number DESC LIMIT 1
 """  # noqa: S608 - constants of ours, here and below
 
 _OPEN = f"""
@@ -86,21 +88,21 @@ ORDER BY received_at, workflow_id LIMIT 1
 _FOLLOWER = f"""
 SELECT workflow_id FROM workflows
 WHERE {_OF_CONTRACT} AND workflow_type = :workflow_type
-    AND (received_at, workflow_id) > (:received_at, :workflow_id)
-ORDER BY received_at, workflow_id LIMIT 1
+    AND number > :number
+ORDER BY number LIMIT 1
 """  # noqa: S608
 
 _INCIDENT = f"""
 SELECT incidents.workflow_id, kind FROM workflows
     JOIN incidents ON incidents.workflow_id = workflows.workflow_id
-WHERE {_OF_CONTRACT} AND at >= :released_at
+WHERE {_OF_CONTRACT} AND (at >= :released_at OR workflows.number > :released)
 ORDER BY incidents.number DESC LIMIT 1
 """  # noqa: S608
 
 _ENABLED_BEFORE = f"""
 SELECT count(*) FROM workflows
     JOIN aftermaths ON aftermaths.workflow_id = workflows.workflow_id
-WHERE {_OF_CONTRACT} AND received_at > :released_at
+WHERE {_OF_CONTRACT} AND number > :released
     AND aftermaths.tries > 0 AND aftermaths.workflow_id <> :workflow_id
 """  # noqa: S608
 
@@ -208,11 +210,11 @@ def _tell(transaction: Transaction, change: AftermathChange, subscriptions: Subs
 def _standing(transaction: Transaction, workflow: Row) -> ContractStanding:
     asked: dict[str, Value] = {
         name: workflow[name]
-        for name in ("workflow_id", "customer_id", "contract_id", "workflow_type", "received_at")
+        for name in ("workflow_id", "customer_id", "contract_id", "workflow_type", "number")
     }
-    # -1: before every instant, when nothing was ever released.
-    (released_at,) = transaction.execute(_RELEASED_AT, asked).fetchone()
-    asked["released_at"] = -1 if released_at is None else released_at
+    # -1: before everything, when nothing was ever released.
+    released = select_one(transaction, _RELEASED, asked) or {"number": -1, "received_at": -1}
+    asked |= {"released": released["number"], "released_at": released["received_at"]}
     incident = transaction.execute(_INCIDENT, asked).fetchone()
     (enabled_before,) = transaction.execute(_ENABLED_BEFORE, asked).fetchone()
     newest = newest_evidence(transaction, WorkflowId(workflow["workflow_id"]))

@@ -209,8 +209,8 @@ def _write_beside(transaction: Transaction, saves: Sequence[Save]) -> None:
     ]
     keep_attempts(transaction, attempts)
     _append(transaction, [(save, *each) for save in saves for each in save.of_new_attempts])
-    # Later sends were matched before.
-    matched = match(transaction, [attempt for attempt, _ in attempts if attempt.sends == 1])
+    # Later sends were matched before; one that was taken up from its gateway has none.
+    matched = match(transaction, [attempt for attempt, _ in attempts if attempt.sends <= 1])
     for save in saves:
         save.has_news = save.workflow_id in matched
     keep_releases(
