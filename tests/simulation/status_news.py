@@ -36,6 +36,8 @@ class StatusNews:
     random: Random
     _told: list[tuple[str, str, datetime]] = field(default_factory=list)
     """Invoice, status and time of all that was ever told."""
+    _decided_before: dict[str, set[object]] = field(default_factory=dict)
+    """By status, the workflows that were decided when it was delivered for the first time."""
 
     def tell(self, workflow: GateWorkflow, status: str) -> None:
         """Send a status, as Metronome does when a workflow ends."""
@@ -62,6 +64,8 @@ class StatusNews:
             world.loop.later(NOBODY_TAKES_IT_SECONDS, self._deliver, name, report)
             return
         before = self._standing(report)
+        decided = {workflow_id for workflow_id, _, verdict, *_ in before if verdict is not None}
+        self._decided_before.setdefault(name, decided)
         now = world.loop.true_time()
         notification = NewNotification(
             notification_id=name,
@@ -107,7 +111,9 @@ class StatusNews:
         is_latest = report.told_at == max(at for _, _, at in told)
         told_at = 0.0 if report.told_at is None else report.told_at.timestamp() * 1000
         is_later = first_sent_at is not None and told_at > first_sent_at
-        contradicts = report.status != verdict and not is_given_back
+        # What came first while nothing was decided is a known delivery later, and says nothing new.
+        is_news = workflow_id in self._decided_before[name]
+        contradicts = report.status != verdict and not is_given_back and is_news
         if contradicts and alone and is_latest and is_later:
             truth.must("P5", raised == 1, f"{name} contradicts {workflow_id} and nobody was told")
 
