@@ -158,9 +158,9 @@ async def test_a_proof_that_came_before_its_charge_was_taken_up_is_weighed(
     await forget(world)
     key = attempt_key(WorkflowId("wf"), 1)
     world.gateway.books[key] = [Booked("ch_1", "pending", 1500, "USD")]
-    told = Succeeded("ch_1", Money(1500, "USD"), key)
-    told = told if word == "succeeded" else Declined(DeclineKind.HARD, code="no", charge_id="ch_1")
-    at = world.clock.now()
+    taken = Succeeded("ch_1", Money(1500, "USD"), key)
+    declined = Declined(DeclineKind.HARD, code="no", charge_id="ch_1")
+    told, at = taken if word == "succeeded" else declined, world.clock.now()
     notice = NewNotice("main", "evt-1", key, told, signed_and_final=True, received_at=at)
     await world.store.record_notices([notice])
 
