@@ -73,7 +73,8 @@ def lived(path: Path) -> Path:
             [(f"customer-{number}",) for number in range(ROWS + 5)],
         )
         connection.executemany(
-            "INSERT INTO host_notices VALUES (?, 'msg_' || ?1, 'threshold.sold', NULL, 0, 1, '')",
+            "INSERT INTO host_notices (number, message_id, type, sequence, at, body)"
+            " VALUES (?, 'msg_' || ?1, 'threshold.sold', 0, 1, '')",
             [(number,) for number in range(1, ROWS + 5)],
         )
         connection.execute(

@@ -109,11 +109,16 @@ def test_each_end_is_told_and_a_person_can_have_it_told_again(
     metronome.ended(declined, "CANCELLED")
     held = metronome.reach("pm_misconfigured")
 
-    until(lambda: len(application.heard) >= 3 or None, f"{application.types()}")
-    assert sorted(application.types()) == ["workflow.cancelled", "workflow.held", "workflow.held"]
+    until(lambda: len(application.heard) >= 4 or None, f"{application.types()}")
+    assert sorted(application.types()) == [
+        "threshold.disabled",
+        "workflow.cancelled",
+        "workflow.held",
+        "workflow.held",
+    ]
     holds = [one["data"] for one in application.heard if one["type"] == "workflow.held"]
     assert {one["workflow_id"] for one in holds} == {held["workflow_id"]}
     assert {one["held_reason"] for one in holds} == {"misconfigured"}
     assert cast.command("notices", "resend", "1").returncode == 0
     until(lambda: application.types().count("workflow.cancelled") == 2, "not told again")
-    assert len(set(application.ids)) == 2
+    assert len(set(application.ids)) == 3

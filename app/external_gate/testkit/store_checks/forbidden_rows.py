@@ -1,9 +1,11 @@
 """What a database refuses by itself, whoever asks; in SQL that both databases understand."""
 
 NEXT_ATTEMPT = """
-INSERT INTO attempts
-SELECT workflow_id, 2, 'key-2', gateway, amount_minor, currency, charge, body, created_at, 0, NULL,
-    NULL, NULL, 0, 0, 0
+INSERT INTO attempts (
+    workflow_id, number, attempt_key, gateway, amount_minor, currency, charge, body, created_at,
+    sends, closed
+)
+SELECT workflow_id, 2, 'key-2', gateway, amount_minor, currency, charge, body, created_at, 0, 0
 FROM attempts WHERE workflow_id = 'workflow-2'
 """
 
