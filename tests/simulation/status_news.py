@@ -38,6 +38,7 @@ class StatusNews:
     """Invoice, status and time of all that was ever told."""
     _decided_before: dict[str, set[object]] = field(default_factory=dict)
     """By status, the workflows that were decided when it was delivered for the first time."""
+    _ever_contradicted: set[str] = field(default_factory=set)
 
     def tell(self, workflow: GateWorkflow, status: str) -> None:
         """Send a status, as Metronome does when a workflow ends."""
@@ -106,7 +107,12 @@ class StatusNews:
         is_given_back = state in {"refunding", "refunded"}
         all_agree = all(status == verdict for _, status, _ in told)
         alone = sum(f.invoice_id == fate.invoice_id for f in truth.fates.values()) == 1
-        if all_agree and alone and not is_given_back and not self.world.truth.forgotten_verdicts:
+        if not all_agree:
+            self._ever_contradicted.add(
+                workflow_id
+            )  # an incident of then stays, also after a refund
+        was_right = workflow_id not in self._ever_contradicted
+        if was_right and alone and not is_given_back and not self.world.truth.forgotten_verdicts:
             truth.must("P5", raised == 0, f"{name} raised a false alarm about {workflow_id}")
         is_latest = report.told_at == max(at for _, _, at in told)
         told_at = 0.0 if report.told_at is None else report.told_at.timestamp() * 1000
