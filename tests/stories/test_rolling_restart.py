@@ -27,7 +27,7 @@ ALTER TABLE attempts ADD COLUMN colour text NOT NULL DEFAULT 'red';
 ALTER TABLE notifications ADD COLUMN colour text NOT NULL DEFAULT 'red';
 ALTER TABLE evidence ADD COLUMN colour text NOT NULL DEFAULT 'red';
 ALTER TABLE history ADD COLUMN colour text NOT NULL DEFAULT 'red';
-CREATE TABLE colours (name text PRIMARY KEY, workflow_id text REFERENCES workflows);
+CREATE TABLE colours (name text PRIMARY KEY, workflow_id text REFERENCES workflows (workflow_id));
 CREATE INDEX ON workflows (colour);
 """
 """What the next version adds to the tables that every workflow writes to."""
