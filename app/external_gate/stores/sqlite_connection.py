@@ -108,7 +108,7 @@ def _write_ahead(connection: sqlite3.Connection, busy_timeout: timedelta) -> Non
             code = getattr(error, "sqlite_errorcode", None)
             if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(_WAL_PAUSE_SECONDS)
+            time.sleep(_WAL_PAUSE_SECONDS)  # asked again: no event tells that the other is done
             continue
         if mode != "wal":
             raise Broken(f"this disk does not support SQLite's write-ahead log ({mode}): move it")
