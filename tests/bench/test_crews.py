@@ -22,6 +22,8 @@ from external_gate.outbound.calls import Answered, Call
 
 MOST = 40
 """Fewer than one gateway's calls at once: in a longer queue an invoice may be read again."""
+PROFILED = 1_000
+"""About a second of work: a slow clock ticks 100 times in it, and passes no room over."""
 
 
 @pytest.mark.slow
@@ -50,10 +52,10 @@ def test_the_service_releases_whatever_was_stored_and_the_calls_alone_are_three_
 def test_two_crews_share_what_is_stored_and_a_profile_names_their_rooms(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path, "crew")
     with running_crew("gate", tmp_path, outside_url=AT_ONCE, store_url=url) as crew:
-        assert crew.work(verb="store", most=MOST).count == MOST
+        assert crew.work(verb="store", most=PROFILED).count == PROFILED
         joined = crew.work(verb="join", profiled=True)
 
-    assert joined.count == MOST
+    assert joined.count == PROFILED
     rooms = by_room(joined.spent)
     assert {"stores", "engine"} <= {room.partition(" ")[0] for room in rooms}
     assert sum(rooms.values()) == pytest.approx(joined.cpu_seconds, rel=0.5)
