@@ -74,6 +74,8 @@ class Row:
     """How it is measured, for the report."""
     measure: Callable[[Workshop, Outcome], None]
     """Adds to the outcome as it goes. Raises `Fault`; `Unmeasured` ends the row quietly."""
+    limit: str = ""
+    """What stands in the way of its targets, as its facts show; told when one is not met."""
 
 
 def _over(samples: Sequence[Sample], figure: Figure) -> Range | None:

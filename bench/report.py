@@ -66,6 +66,8 @@ def _section(row: Row, outcome: Outcome) -> str:
     if outcome.findings:
         lines += [*TABLE_HEAD, *(_finding_line(finding) for finding in outcome.findings), ""]
     lines += [f"- {fact}" for fact in outcome.facts] + [""] * bool(outcome.facts)
+    if row.limit and any(finding.is_open for finding in outcome.findings):
+        lines += [f"**What stands in the way:** {row.limit}", ""]
     if outcome.absolutes:
         lines += ["Context only: median (min–max).", "", *CONTEXT_HEAD]
         lines += [*(_absolute_line(absolute) for absolute in outcome.absolutes), ""]

@@ -82,6 +82,11 @@ class Finding:
         return Verdict.MET if self.target.holds_for(median) else Verdict.MISSED
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether it has a target that it was not seen to meet."""
+        return self.verdict in {Verdict.MISSED, Verdict.NOT_RESOLVED}
+
+    @property
     def is_gross_loss(self) -> bool:
         """Tell whether the median misses its target by more than any noise."""
         return self.target is not None and self.target.is_grossly_missed_by(self.range.median)

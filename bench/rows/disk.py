@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from bench.faults import Unmeasured
 from bench.outcome import Outcome, Row
-from bench.servers.books import size_by_table, size_bytes
+from bench.servers.books import kept_as_it_is, size_by_table, size_bytes
 from bench.servers.crew import CrewProcess, running_crew
 from bench.servers.product import sqlite_url
 from bench.verdicts import Finding, at_most
@@ -49,7 +49,7 @@ def _measure_on(store: str, url: str, workshop: Workshop, outcome: Outcome) -> N
         workshop.tell(f"{store}: {count:,} workflows")
         _finish(crew, count)
         each = (size_bytes(url) - before) / count
-        tables = size_by_table(url)
+        tables, kept = size_by_table(url), kept_as_it_is(url)
     outcome.findings.append(
         Finding(
             measured=f"bytes per finished workflow, {store}",
@@ -66,6 +66,11 @@ def _measure_on(store: str, url: str, workshop: Workshop, outcome: Outcome) -> N
     ]
     if shown:
         outcome.facts.append(f"{store}, bytes by table with its indexes: {', '.join(shown)}.")
+    outcome.facts.append(
+        f"Of it, as they came and went: the notification {kept.notification_bytes:,.0f} bytes, the "
+        f"request to the gateway {kept.request_bytes:,.0f}; and "
+        f"{kept.lines_of_history:.1f} lines of history."
+    )
 
 
 def _finish(crew: CrewProcess, count: int) -> None:
@@ -81,4 +86,8 @@ DISK = Row(
     "evidence, release, history and all indexes included; the write-ahead log, which does not grow "
     "with history, is not.",
     measure,
+    limit="what must stay as it is: the signed notification and the request to the gateway, byte "
+    "for byte (a re-send must be the same, and a dispute asks for both), eight lines that say why, "
+    "and the ids of others, 36 bytes each, wherever something is looked up by them. PostgreSQL "
+    "adds some 28 bytes to every row, and keeps what an update replaced until it is vacuumed.",
 )

@@ -1,18 +1,19 @@
 """Rows 4 and 5: whole workflows, against their three calls alone, made in several ways."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from bench.faults import Unmeasured
 from bench.outcome import Outcome, Row
 from bench.rounds import Contender, Rounds, race
-from bench.samples import Sample, rate_of
+from bench.samples import MICROSECONDS, Sample, rate_of
 from bench.servers.crew import CrewProcess, running_crew
 from bench.servers.kept import prove_all_released
 from bench.servers.product import sqlite_url
 from bench.servers.stub import StubServer, running_stub
 from bench.verdicts import Target, at_least
+from bench.working.turn import Done
 from bench.workshop import Workshop
 
 ON_FILE, ON_SERVER = "external-gate, SQLite", "external-gate, PostgreSQL"
@@ -47,12 +48,23 @@ def measure_bare(workshop: Workshop, outcome: Outcome) -> None:
     with ExitStack() as running, _outside(workshop, "row-4") as stub:
         gates = _gates(running, workshop, outcome, stub, row="row-4", names=(ON_FILE, ON_SERVER))
         contenders = [gate.contender(name) for name, gate in gates.items()]
-        for name in (BARE, AGAIN):
-            crew = running_crew("bare_calls", workshop.folder, outside_url=stub.url, name=name)
-            contenders.append(running.enter_context(crew).contender())
-        crew = running_crew("httpx_calls", workshop.folder, outside_url=stub.url, name=FALLBACK)
-        contenders.append(running.enter_context(crew).contender())
+        bare = {
+            name: running.enter_context(
+                running_crew(kind, workshop.folder, outside_url=stub.url, name=name)
+            )
+            for name, kind in (
+                (BARE, "bare_calls"),
+                (AGAIN, "bare_calls"),
+                (FALLBACK, "httpx_calls"),
+            )
+        }
+        contenders += [crew.contender() for crew in bare.values()]
         rounds = _raced(workshop, outcome, contenders, gates)
+        _compare_bare(outcome, rounds, gates)
+        outcome.facts += _processor_times(workshop, bare[BARE], gates)
+
+
+def _compare_bare(outcome: Outcome, rounds: Rounds, gates: Iterable[str]) -> None:
     outcome.compare(
         rounds[BARE],
         rounds[FALLBACK],
@@ -73,6 +85,8 @@ def measure_instead(workshop: Workshop, outcome: Outcome) -> None:
         contenders = [gate.contender(name) for name, gate in gates.items()]
         shared = running_crew("shared_client", workshop.folder, outside_url=stub.url, name=SHARED)
         contenders.append(running.enter_context(shared).contender())
+        bare = running_crew("bare_calls", workshop.folder, outside_url=stub.url, name=BARE)
+        contenders.append(running.enter_context(bare).contender())
         factors = {SHARED: 5.0}
         for name in (DBOS_FILE, DBOS_SERVER):
             try:
@@ -85,6 +99,38 @@ def measure_instead(workshop: Workshop, outcome: Outcome) -> None:
         rounds = _raced(workshop, outcome, contenders, gates)
     for name, factor in factors.items():
         _compare(outcome, rounds, ON_FILE, name, target=at_least(factor), same=(AGAIN, ON_FILE))
+    outcome.compare(
+        rounds[BARE],
+        rounds[SHARED],
+        figure=rate_of,
+        measured="the three calls alone, by the client of the service",
+        against=SHARED,
+        target=None,
+        same=(rounds[AGAIN], rounds[ON_FILE]),
+    )
+
+
+def _processor_times(workshop: Workshop, bare: CrewProcess, gates: Mapping[str, Gate]) -> list[str]:
+    """Say what a workflow takes of the processor: nobody on one core can be faster than that."""
+    alone = _microseconds(bare.work(seconds=workshop.plan.seconds))
+    told = [f"Processor time per workflow, {BARE}: {alone:,.0f} µs."]
+    for name, gate in gates.items():
+        before = _of_the_server(workshop, name)
+        done = gate.crew.work(seconds=workshop.plan.seconds)
+        beside = (_of_the_server(workshop, name) - before) * MICROSECONDS / done.count
+        own = _microseconds(done)
+        servers = f" and {beside:,.0f} µs of PostgreSQL's own processes" if beside else ""
+        ratio = f"{(own + beside) / alone:.2f} × that of the calls"
+        told.append(f"Processor time per workflow, {name}: {own:,.0f} µs{servers}, {ratio}.")
+    return told
+
+
+def _microseconds(done: Done) -> float:
+    return done.cpu_seconds * MICROSECONDS / done.count
+
+
+def _of_the_server(workshop: Workshop, name: str) -> float:
+    return workshop.database.processor_seconds() if name == ON_SERVER else 0.0
 
 
 @contextmanager
@@ -176,6 +222,10 @@ WHOLES = Row(
     "by 64 lanes through the same client (`DirectCaller`); and through the one that proxies need "
     "(`HttpxCaller`), for comparison.",
     measure_bare,
+    limit="the processor. While one workflow waits for an answer 63 others run, so that in the end "
+    "it is the time of a core that they share, and the processor times above say how many fit into "
+    "it. What a workflow adds to its calls is what row 6 takes apart. PostgreSQL's processes share "
+    "the machine's two cores with the service and the load: their time comes on top.",
 )
 
 INSTEAD_OF_WHOLES = Row(
@@ -186,4 +236,6 @@ INSTEAD_OF_WHOLES = Row(
     "once from a queue that was filled before, polled every 50 ms; its steps make the calls "
     "through the client of row 4, which favours it over the shared one.",
     measure_instead,
+    limit="the calls themselves. What they reach alone, through the client of the service, is the "
+    "ceiling for whoever makes them and keeps books; row 4 says what keeping them takes of it.",
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from bench.faults import Unmeasured
+from bench.servers.family import seconds_of_family
 from tests.throwaway_postgres import Cluster, found_binaries, running_cluster
 
 
@@ -28,6 +29,13 @@ class DatabaseServer:
         with self.cluster.connect() as connection:
             row = connection.execute(asked, [_name_of(url)]).fetchone()
         return int(_shown(row))
+
+    def processor_seconds(self) -> float:
+        """Give what all processes of the server have taken. Raises `Unmeasured` for another's."""
+        if self.cluster.folder is None:
+            raise Unmeasured("the server is not ours to be looked into")
+        told = (self.cluster.folder / "files" / "postmaster.pid").read_text()
+        return seconds_of_family(int(told.splitlines()[0]))
 
     def drop(self, url: str) -> None:
         """Remove a database that `fresh` has given, whoever is connected."""

@@ -11,7 +11,15 @@ from typing import TextIO
 
 from bench.working.turn import Place, Turn
 
-KINDS = ("gate", "bare_calls", "httpx_calls", "shared_client", "dbos_steps", "questions")
+KINDS = (
+    "gate",
+    "statements",
+    "bare_calls",
+    "httpx_calls",
+    "shared_client",
+    "dbos_steps",
+    "questions",
+)
 PATIENCE_SECONDS = 300.0
 """Beyond the time of a turn: whoever does not come back has lost something."""
 

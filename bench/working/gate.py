@@ -24,7 +24,7 @@ from external_gate.domain.workflow import State, Workflow
 from external_gate.metronome.client import MetronomeClient
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.observer import LoggingObserver
-from external_gate.settings import load
+from external_gate.settings import Loaded, load
 
 FIRST_GUESS = 150.0
 """Workflows per second."""
@@ -134,12 +134,24 @@ async def receive_all(service: Service, batch: int, count: int, age: timedelta =
 async def open_crew(place: Place) -> AsyncIterator[GateCrew]:
     """Give the service over its store; this process alone may hold a SQLite file."""
     async with open_service(place) as service:
-        yield GateCrew(service, CountingObserver(service.metrics))
+        yield crew_of(service)
+
+
+def crew_of(service: Service) -> GateCrew:
+    """Give a crew that works with a service."""
+    return GateCrew(service, CountingObserver(service.metrics))
 
 
 @asynccontextmanager
 async def open_service(place: Place) -> AsyncIterator[Service]:
     """Give the service itself, opened."""
+    loaded = load_setup(place)
+    async with opened(loaded, exclusive=True) as service:
+        yield answered(service, place)
+
+
+def load_setup(place: Place) -> Loaded:
+    """Write a crew's configuration and read it as the service does; its logs go as they would."""
     at_once = place.outside_url == AT_ONCE
     setup = Setup(
         store_url=place.store_url,
@@ -151,11 +163,13 @@ async def open_service(place: Place) -> AsyncIterator[Service]:
     config.write_text(setup.toml(0))
     loaded = load(config, {}, check_gateway=check_gateway)
     configure_logs(loaded)
-    async with opened(loaded, exclusive=True) as service:
-        yield _answered_at_once(service) if at_once else service
+    return loaded
 
 
-def _answered_at_once(service: Service) -> Service:
+def answered(service: Service, place: Place) -> Service:
+    """Give the service as it calls the world of a place: over HTTP, or answered in the process."""
+    if place.outside_url != AT_ONCE:
+        return service
     caller = AnswersAtOnce()
     billing = MetronomeClient(caller, base_url=URL, token="bench-token")  # noqa: S106 - of nobody
     gateways = make_gateways(service.settings, caller, service.clock)

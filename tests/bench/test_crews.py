@@ -9,12 +9,14 @@ import pytest
 from bench.faults import WrongAnswer
 from bench.load.notifications import CUSTOMERS, identity
 from bench.outside.pretending import Asked, answer
+from bench.servers.books import kept_as_it_is
 from bench.servers.crew import running_crew
 from bench.servers.kept import prove_all_released
 from bench.servers.product import sqlite_url
 from bench.servers.stub import running_stub
 from bench.working.answering import URL, AnswersAtOnce
 from bench.working.processor_time import ProcessorTime, by_room
+from bench.working.statements import INSIDE
 from bench.working.three_calls import three_calls
 from bench.working.turn import AT_ONCE
 from external_gate.metronome.exact_json import write_object
@@ -59,6 +61,20 @@ def test_two_crews_share_what_is_stored_and_a_profile_names_their_rooms(tmp_path
     rooms = by_room(joined.spent)
     assert {"stores", "engine"} <= {room.partition(" ")[0] for room in rooms}
     assert sum(rooms.values()) == pytest.approx(joined.cpu_seconds, rel=0.5)
+
+
+@pytest.mark.slow
+def test_what_sqlite_takes_is_told_apart_and_is_less_than_the_whole(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path, "crew")
+    with running_crew("statements", tmp_path, outside_url=AT_ONCE, store_url=url) as crew:
+        assert crew.work(verb="store", most=PROFILED).count == PROFILED
+        joined = crew.work(verb="join")
+
+    assert joined.count == PROFILED
+    assert joined.cpu_seconds / 20 < joined.spent[INSIDE] < joined.cpu_seconds
+    kept = kept_as_it_is(url)
+    assert kept.lines_of_history >= 3
+    assert kept.notification_bytes > 300 < kept.request_bytes
 
 
 def test_a_crew_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from bench.outcome import Outcome, Row
+from bench.plan import quick_plan
+from bench.report import Report
 from bench.verdicts import Finding, Target, Verdict, at_least, at_most, spread
 
 
@@ -57,3 +60,14 @@ def test_a_gross_loss_is_threefold() -> None:
     assert not finding(2.3, target=at_most(0.8)).is_gross_loss
     assert not finding(9.0, target=at_most(0)).is_gross_loss  # nothing is three times nothing
     assert not finding(9.0, target=None).is_gross_loss
+
+
+@pytest.mark.parametrize(("met", "told"), [(True, False), (False, True)])
+def test_what_stands_in_the_way_is_told_where_a_target_is_not_met(met: bool, told: bool) -> None:
+    row = Row(1, "Speed", "measured", lambda _workshop, _outcome: None, limit="the wind")
+    outcome = Outcome()
+    outcome.findings.append(finding(*[1.5 if met else 0.5] * 3, target=at_least(1.0)))
+
+    page = Report(quick_plan(seed=1), {}, [(row, outcome)]).markdown()
+
+    assert ("the wind" in page) == told

@@ -36,7 +36,9 @@ def path_of(url: str) -> Path:
     return path
 
 
-def connect_file(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+def connect_file(
+    path: Path, busy_timeout: timedelta, *, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
     """Open a file; transactions are ours alone to begin and end."""
     return sqlite3.connect(
         path,
@@ -44,6 +46,7 @@ def connect_file(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
+        factory=factory,
     )
 
 
