@@ -116,5 +116,5 @@ PROCESSOR = Row(
     limit="what is spent outside of our own code, above. The rest is Python that decides: a "
     "workflow is claimed once, weighed and saved three times, each time under its fence and with "
     "all that it rests on, and tells eight lines of history. Saves that gathered go together "
-    "already; on PostgreSQL, where its driver speaks the protocol in Python, each costs more.",
+    "already; on PostgreSQL what its driver takes to write and read them comes on top.",
 )
