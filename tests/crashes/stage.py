@@ -114,8 +114,9 @@ class Stage:
         self.until(answered, "no release was answered")
 
     def until_over(self) -> None:
-        """Wait until the workflow has ended or is held for a person."""
+        """Wait until it is held or has ended, and what follows a failed payment was looked at."""
         self._until(lambda: self._row()["state"] == State.HELD, "it neither ends nor is held")
+        self.until(self._is_followed_up, "nobody looks at what follows the failed payment")
 
     def _until(self, look: Callable[[], bool], otherwise: str) -> None:
         self.until(
@@ -144,6 +145,7 @@ class Stage:
     def _let_time_pass(self, row: Json | None, *, due: bool) -> None:
         """Move the clock past the lease of the dead; with `due` also to when a look is due."""
         if row is None or row["claimable_at"] is None:
+            self._let_lease_of_aftermath_pass()
             return
         if row["lease_until"] is None and not due:
             return
@@ -154,6 +156,12 @@ class Stage:
         if missing > 0:
             self.jumps += 1
             self._set_clock(moved + missing + (3600 if self.jumps > MANY_JUMPS else 0))
+
+    def _let_lease_of_aftermath_pass(self) -> None:
+        for row in self._ask("SELECT * FROM aftermaths WHERE lease_until IS NOT NULL"):
+            missing = row["lease_until"] / 1000 - time.time() - moved_by(self._clock)
+            if missing > 0 and self.company.was_struck:
+                self.jump(missing)
 
     @property
     def _clock(self) -> Path:
@@ -179,6 +187,10 @@ class Stage:
 
     def _has_ended(self) -> bool:
         return self._row()["state"] in ENDED
+
+    def _is_followed_up(self) -> bool:
+        waiting = "SELECT 1 FROM aftermaths WHERE due_at <= began_at OR lease_until IS NOT NULL"
+        return not self._ask(waiting)
 
     def _has_been(self, *states: State) -> bool:
         told = self._ask("SELECT to_state FROM history WHERE to_state IS NOT NULL")

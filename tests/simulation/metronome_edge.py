@@ -51,6 +51,7 @@ class MetronomeEdge:
             answer = ReleaseAnswer(ReleaseResult.UNANSWERED, "timeout")
         elif chances.strikes("late_request"):
             delay = chances.between(0, 3 * TIMEOUT_SECONDS)
+            self._cannot_be_lost(workflow_id, verdict)
             world.loop.later(delay, self._books.release, workflow_id, verdict, key)
             await asyncio.sleep(TIMEOUT_SECONDS)
             answer = ReleaseAnswer(ReleaseResult.UNANSWERED, "timeout")
@@ -96,6 +97,7 @@ class MetronomeEdge:
             return ReleaseAnswer(ReleaseResult.UNAUTHORIZED, "401")
         if chances.strikes("error_before_effect"):
             return self._books.spoil(key)
+        self._cannot_be_lost(workflow_id, verdict)
         if chances.strikes("duplicate_request"):
             self._books.release(workflow_id, verdict, key)
             return ReleaseAnswer(ReleaseResult.CONFLICT, "409: in progress")
@@ -105,6 +107,10 @@ class MetronomeEdge:
         if chances.strikes("error_after_effect"):
             return ReleaseAnswer(ReleaseResult.FAILED, "500")
         return answer
+
+    def _cannot_be_lost(self, workflow_id: str, verdict: Verdict) -> None:
+        if verdict is Verdict.FAILED:
+            self._world.truth.fates[workflow_id].failed_may_stand = True
 
     async def _read(self) -> None:
         await self._process.edge("before reading from Metronome")

@@ -82,6 +82,8 @@ class Fate:
     """What was told to Metronome, in this order, whether it arrived or not."""
     failed_at: float = float("inf")
     """When `failed` was told first."""
+    failed_may_stand: bool = False
+    """Whether a `failed` has reached Metronome, or may be on its way there."""
     decisions: Counter[Verdict] = field(default_factory=Counter)
     """How many persons have decided so with evidence, or may have; then they answer for it."""
     metronome_takes_nothing: bool = False
@@ -156,7 +158,9 @@ class Truth:
         self.must("P2", once, twice, harm=Harm.SECOND_CHARGE)
         # A person answers for what was under way, not for what is sent after their word.
         excused = Verdict.FAILED in fate.persons and one.left_at <= fate.failed_at
-        told_failed = Verdict.FAILED in fate.verdicts and not excused
+        # A `failed` that was lost on its way, and is forgotten by restored books, nobody knows of.
+        unheard = self.forgotten_verdicts and not fate.failed_may_stand
+        told_failed = Verdict.FAILED in fate.verdicts and not (excused or unheard)
         about = f"{fate.workflow_id} was charged after `failed`"
         self.must("P4", not told_failed, about, harm=Harm.FAILED_WITH_MONEY)
 
@@ -178,8 +182,8 @@ class Truth:
         turned = Verdict.FAILED in fate.verdicts
         # Who has forgotten what was told may be told otherwise, by a person or by the gateway.
         otherwise = bool(fate.persons) or fate.gateway_broke_its_word
-        # What had no effect cannot be read back either.
-        otherwise = otherwise or fate.metronome_takes_nothing
+        # What had no effect, or never arrived, cannot be read back either.
+        otherwise = otherwise or fate.metronome_takes_nothing or not fate.failed_may_stand
         forgotten = self.forgotten_verdicts and otherwise
         self.must("P5", not turned or forgotten, f"{fate.workflow_id} turned from failed to paid")
 
