@@ -12,6 +12,8 @@ from external_gate.emulator.faults import Fault, FaultDesk, Sighting
 from external_gate.emulator.signing import signed_headers
 
 ANSWER_WITHIN_SECONDS = 10.0  # real time; Metronome's own limit is not documented
+AT_ONCE = 100
+"""Attempts on the wire; the rest wait here, because each in httpx' own queue delays all others."""
 
 
 @dataclass(slots=True)
@@ -24,13 +26,14 @@ class WebhookTarget:
 
 @dataclass(slots=True)
 class Courier:
-    """Try what is due, each delivery in a task of its own, so that a slow receiver delays none."""
+    """Try what is due, each delivery in a task of its own: a slow answer delays no other."""
 
     outbox: Outbox
     time: EmulatedTime
     faults: FaultDesk
     target: WebhookTarget
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def wake(self) -> None:
         """Look again now: something was queued, or the clock or the target changed."""
@@ -96,11 +99,12 @@ class Courier:
 
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> int | None:
         body = delivery.notification.body
-        headers = signed_headers(body, secret=self.target.secret, wall_now=self.time.wall_now())
-        try:
-            answer = await client.post(self.target.url or "", content=body, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL):
-            return None
+        async with self._places:
+            headers = signed_headers(body, secret=self.target.secret, wall_now=self.time.wall_now())
+            try:
+                answer = await client.post(self.target.url or "", content=body, headers=headers)
+            except (httpx.HTTPError, httpx.InvalidURL):
+                return None
         return answer.status_code
 
     async def _sleep(self) -> None:
