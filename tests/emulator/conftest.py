@@ -227,8 +227,11 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Stay quiet."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collect) as server:
-        server.daemon_threads = True
+    class Listener(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128  # five by default, and others are refused
+
+    with Listener(("127.0.0.1", 0), Collect) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         collected.url = f"http://127.0.0.1:{server.server_address[1]}/hook"

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -193,6 +194,18 @@ async def test_one_round_tries_each_due_delivery_once(receiver: Receiver) -> Non
 
     assert rounds == [1, 1, 0, 1]
     assert [receiver.next().type for _ in range(3)] == ["type-1", "type-2", "type-1"]
+
+
+async def test_many_due_at_once_do_not_fail_because_of_each_other(receiver: Receiver) -> None:
+    time, outbox, many = EmulatedTime(speed=1), new_outbox(), 1_000
+    for number in range(many):
+        sent = replace(anything("any", message_id=f"n-{number}"), contract_id=f"c-{number}")
+        outbox.add(sent, now=time.now())
+
+    courier = Courier(outbox, time, FaultDesk(), WebhookTarget(receiver.url, SECRET))
+    assert await courier.run_once() == many
+
+    assert [attempt.status for attempt in outbox.attempts] == [200] * many
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/nobody", "http://[::1", "nonsense"])

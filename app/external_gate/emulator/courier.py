@@ -12,7 +12,7 @@ from external_gate.emulator.faults import Fault, FaultDesk, Sighting
 from external_gate.emulator.signing import signed_headers
 
 ANSWER_WITHIN_SECONDS = 10.0  # real time; Metronome's own limit is not documented
-AT_ONCE = 100
+AT_ONCE = 50
 """Attempts on the wire; the rest wait here, because each in httpx' own queue delays all others."""
 
 
