@@ -18,7 +18,7 @@ from bench.working.answering import URL, AnswersAtOnce
 from bench.working.processor_time import ProcessorTime
 from bench.working.turn import AT_ONCE, CONCURRENCY, Done, Place, Turn
 from external_gate.assembly import Service, check_gateway, make_gateways
-from external_gate.cli.running import configure_logs, opened
+from external_gate.cli.running import configure_logs, opened, spare_collections
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import State, Workflow
 from external_gate.metronome.client import MetronomeClient
@@ -147,6 +147,7 @@ async def open_service(place: Place) -> AsyncIterator[Service]:
     """Give the service itself, opened."""
     loaded = load_setup(place)
     async with opened(loaded, exclusive=True) as service:
+        spare_collections()
         yield answered(service, place)
 
 

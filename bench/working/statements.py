@@ -16,6 +16,7 @@ from typing import Any
 from bench.working.gate import GateCrew, answered, crew_of, load_setup
 from bench.working.turn import Done, Place, Turn
 from external_gate.assembly import make_service
+from external_gate.cli.running import spare_collections
 from external_gate.stores.sqlite import SqliteStore
 from external_gate.stores.sqlite_connection import connect_file, path_of
 
@@ -75,6 +76,7 @@ async def open_crew(place: Place) -> AsyncIterator[TimedCrew]:
     service = make_service(loaded.settings, store)
     try:
         await store.open()
+        spare_collections()
         yield TimedCrew(crew_of(answered(service, place)), watch)
     finally:
         await service.aclose()

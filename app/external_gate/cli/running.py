@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -45,6 +46,16 @@ async def opened(loaded: Loaded, *, exclusive: bool) -> AsyncIterator[Service]:
 def _tell_restored(workflows: int | None) -> None:
     if workflows is not None:
         events.log().warning(events.DATABASE_RESTORED, workflows=workflows)
+
+
+def spare_collections() -> None:
+    """Take what was loaded at the start out of the sight of the garbage collector, for good.
+
+    Each full collection would walk all of it, and every answer would wait for that: 40 ms, where
+    it was measured.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Run:

@@ -8,7 +8,7 @@ import click
 from external_gate.assembly import check_gateway
 from external_gate.cli.config import config_option, load_or_exit
 from external_gate.cli.endings import endings
-from external_gate.cli.running import Run, configure_logs, opened
+from external_gate.cli.running import Run, configure_logs, opened, spare_collections
 from external_gate.settings import Loaded
 
 
@@ -52,4 +52,6 @@ def _run(loaded: Loaded, *, with_web: bool, with_worker: bool) -> None:
 
 async def _until_signal(loaded: Loaded, *, with_web: bool, with_worker: bool) -> None:
     async with opened(loaded, exclusive=True) as service:
-        await Run(service, with_web=with_web, with_worker=with_worker).until_signal()
+        run = Run(service, with_web=with_web, with_worker=with_worker)
+        spare_collections()
+        await run.until_signal()
