@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from external_gate.domain.charge import Cancel
+from external_gate.domain.charge import Cancel, SentCharge
 from external_gate.domain.evidence import Evidence, Source
-from external_gate.domain.outcome import Declined, DeclineKind, TooLate, UndoUnknown
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.outcome import Declined, DeclineKind, TooLate, Undo, UndoUnknown
 from external_gate.domain.workflow import State, Verdict
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import EVERY_ANSWER, SUCCESS_ONLY, World
@@ -58,6 +59,29 @@ async def test_a_cancel_that_is_too_late_keeps_waiting_with_an_incident(world: W
     assert await world.state() is State.PENDING
     assert [i.kind for i in world.heard.incidents] == ["pending_overdue"]
     assert world.billing.releases == []
+
+
+async def test_an_overdue_charge_is_told_of_also_when_its_worker_was_lost(world: World) -> None:
+    """The answer to its cancel is kept and its move is not: who reads the one makes the other."""
+    world.gateway.script.append("pending")
+    world.gateway.undos.extend([TooLate("nothing is open")] * 100)
+    cancel = world.gateway.cancel
+
+    async def answer_when_another_has_it(sent: SentCharge) -> Undo:
+        world.gateway.cancel = cancel  # type: ignore[method-assign]  # the next one is quick
+        world.clock.advance(hours=1)
+        await world.store.acquire(
+            WorkflowId("wf"), owner="another", now=world.clock.now(), lease=timedelta(minutes=1)
+        )
+        return await cancel(sent)
+
+    world.gateway.cancel = answer_when_another_has_it  # type: ignore[method-assign]
+    await world.receive()
+
+    await world.work_through(hours=100, step_minutes=30)
+
+    assert await world.state() is State.PENDING
+    assert [i.kind for i in world.heard.incidents] == ["pending_overdue"]
 
 
 async def test_what_cannot_be_cancelled_waits_with_an_incident(make_world: MakeWorld) -> None:

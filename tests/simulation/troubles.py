@@ -50,7 +50,7 @@ class Troubles:
         ):
             for _ in range(chances.random.randint(1, times)):
                 if chances.strikes(kind):
-                    universe.at(self._moment(), happen)
+                    universe.at(self._moment(), partial(self._unless_over, happen))
 
     def _moment(self) -> float:
         """Most of what goes wrong goes wrong while a charge is young."""

@@ -19,8 +19,8 @@ class Stuck(Exception):
 MOST_TURNS_AT_ONCE = 20_000
 """Of the loop without time passing."""
 
-MOST_TURNS = 600_000
-"""Of the loop in one world: weeks in which something happens every few minutes."""
+MOST_TURNS = 3_000_000
+"""Of the loop in one world: two days in which three workers look every second, and weeks after."""
 
 
 class RunsHot(Exception):

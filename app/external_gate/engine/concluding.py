@@ -6,9 +6,7 @@ from datetime import timedelta
 from external_gate.domain.clock import to_milliseconds
 from external_gate.domain.errors import Unavailable
 from external_gate.domain.evidence import Attempt, Evidence, Source
-from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.outcome import Answer
-from external_gate.domain.workflow import State
 from external_gate.engine.case import Case
 from external_gate.engine.draft import Draft
 from external_gate.engine.weighing import weigh
@@ -22,20 +20,17 @@ async def conclude(
     case: Case,
     attempt: Attempt,
     *pieces: Evidence,
-    overdue: str | None = None,
     brought_forward: bool = False,
 ) -> None:
     """Append answers and make the move that all evidence together demands, in one save.
 
     When other evidence arrived meanwhile the answers are kept and the decision is made again. Saves
     stubbornly: an answer that is lost with a short outage of the database would have to be looked
-    up, and not every gateway can be asked. `overdue` becomes an incident if the charge is pending
-    even so. With `brought_forward` an answer that moves nothing leaves the schedule as it was.
+    up, and not every gateway can be asked. With `brought_forward` an answer that moves nothing
+    leaves the schedule as it was.
     """
 
     def then(draft: Draft) -> None:
-        if overdue is not None and draft.after.state is State.PENDING:
-            draft.incident(IncidentKind.PENDING_OVERDUE, overdue)
         if brought_forward:
             draft.set(looked_at=draft.now)
             draft.keep_schedule()

@@ -4,7 +4,7 @@ from external_gate.domain.evidence import Attempt, Evidence, Source
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.outcome import Declined, Pending, Succeeded, Undone
 from external_gate.domain.standing import mismatch
-from external_gate.domain.workflow import Verdict
+from external_gate.domain.workflow import State, Verdict
 from external_gate.engine.draft import Draft
 from external_gate.engine.undone import was_given_back_by_hand
 
@@ -16,6 +16,20 @@ def raise_incidents(draft: Draft) -> None:
         if found is not None and not _was_said_before(attempt, piece):
             kind, detail = found
             draft.incident(kind, f"{detail} ({piece.source} of attempt {attempt.number})")
+
+
+def raise_overdue(draft: Draft) -> None:
+    """Record, after the move, that a charge is pending although its cancel was answered.
+
+    Once: with the save that reads the first answer, whichever worker had got it.
+    """
+    attempt = draft.attempt
+    if attempt is None or draft.after.state is not State.PENDING:
+        return
+    answers = [piece for piece in attempt.evidence if piece.source is Source.CANCEL]
+    unread = [piece for _, piece in draft.fresh if piece in answers]
+    if answers and len(unread) == len(answers):
+        draft.incident(IncidentKind.PENDING_OVERDUE, "not final, and the cancel was not confirmed")
 
 
 def _was_said_before(attempt: Attempt, piece: Evidence) -> bool:

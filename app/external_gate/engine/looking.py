@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from external_gate.domain.charge import Cancel, KeyStores, Lookup
-from external_gate.domain.evidence import Attempt, Evidence, Source
+from external_gate.domain.evidence import Attempt, Evidence
 from external_gate.domain.ledger import IncidentKind
 from external_gate.domain.outcome import Pending
 from external_gate.domain.standing import Waiting
@@ -135,11 +135,9 @@ async def _undo(case: Case, attempt: Attempt) -> None:
     if not can_cancel or not _is_still_waiting(case, attempt, pieces):
         await conclude(case, attempt, *pieces)
         return
-    asked_before = any(piece.source is Source.CANCEL for piece in attempt.evidence)
     case.check_lease()
     pieces.append(await calling.cancel(case.engine, attempt))
-    overdue = None if asked_before else "not final, and the cancel was not confirmed"
-    await conclude(case, attempt, *pieces, overdue=overdue)
+    await conclude(case, attempt, *pieces)
 
 
 def _is_still_waiting(case: Case, attempt: Attempt, pieces: list[Evidence]) -> bool:

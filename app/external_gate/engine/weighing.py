@@ -22,7 +22,7 @@ from external_gate.domain.standing import (
 from external_gate.domain.workflow import HeldReason, State, Verdict
 from external_gate.engine import retry
 from external_gate.engine.context import Engine
-from external_gate.engine.contradictions import raise_incidents
+from external_gate.engine.contradictions import raise_incidents, raise_overdue
 from external_gate.engine.customer_action import note_customer_action
 from external_gate.engine.draft import Draft
 from external_gate.engine.looks_while_held import hold_unknown
@@ -59,6 +59,7 @@ def weigh(engine: Engine, draft: Draft) -> None:
             or (capabilities.lookup is Lookup.REPLAY and can_resend),
         ),
     )
+    raise_overdue(draft)
 
 
 MONEY_WAS_TAKEN = frozenset(
