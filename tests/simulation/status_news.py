@@ -36,8 +36,9 @@ class StatusNews:
     random: Random
     _told: list[tuple[str, str, datetime]] = field(default_factory=list)
     """Invoice, status and time of all that was ever told."""
-    _decided_before: dict[str, set[object]] = field(default_factory=dict)
-    """By status, the workflows that were decided when it was delivered for the first time."""
+    _decided_before: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    """By status, the workflows that were decided when it was delivered for the first time, each
+    with the instant at which its outcome was first told then."""
     _ever_contradicted: set[str] = field(default_factory=set)
 
     def tell(self, workflow: GateWorkflow, status: str) -> None:
@@ -65,8 +66,7 @@ class StatusNews:
             world.loop.later(NOBODY_TAKES_IT_SECONDS, self._deliver, name, report)
             return
         before = self._standing(report)
-        decided = {workflow_id for workflow_id, _, verdict, *_ in before if verdict is not None}
-        self._decided_before.setdefault(name, decided)
+        self._decided_before.setdefault(name, self._decided(report))
         now = world.loop.true_time()
         notification = NewNotification(
             notification_id=name,
@@ -90,11 +90,7 @@ class StatusNews:
     def _judge(self, name: str, fate: Fate, report: GateReport) -> None:
         """No false alarm, and none that is left out."""
         row = self.world.database.connection.execute(
-            "SELECT verdict, state, (SELECT min(first_sent_at) FROM releases"
-            " WHERE releases.workflow_id = workflows.workflow_id"
-            " AND releases.verdict = workflows.verdict)"
-            " FROM workflows WHERE workflow_id = ?",
-            (fate.workflow_id,),
+            "SELECT verdict, state FROM workflows WHERE workflow_id = ?", (fate.workflow_id,)
         ).fetchone()
         raised = self._incidents(fate.workflow_id)
         truth, workflow_id = self.world.truth, fate.workflow_id
@@ -102,7 +98,7 @@ class StatusNews:
         truth.must("P5", once, f"{workflow_id} has {raised} incidents of one kind")
         if row is None or row[0] is None:
             return
-        verdict, state, first_sent_at = row
+        verdict, state = row
         told = [one for one in self._told if one[0] == report.invoice_id]
         is_given_back = state in {"refunding", "refunded"}
         all_agree = all(status == verdict for _, status, _ in told)
@@ -116,10 +112,11 @@ class StatusNews:
             truth.must("P5", raised == 0, f"{name} raised a false alarm about {workflow_id}")
         is_latest = report.told_at == max(at for _, _, at in told)
         told_at = 0.0 if report.told_at is None else report.told_at.timestamp() * 1000
+        # What came first while nothing was decided, or told, is a known delivery later, and says
+        # nothing new: nor does it when a later release was told by a clock that was set back.
+        first_sent_at = self._decided_before[name].get(workflow_id)
         is_later = first_sent_at is not None and told_at > first_sent_at
-        # What came first while nothing was decided is a known delivery later, and says nothing new.
-        is_news = workflow_id in self._decided_before[name]
-        contradicts = report.status != verdict and not is_given_back and is_news
+        contradicts = report.status != verdict and not is_given_back
         if contradicts and alone and is_latest and is_later:
             truth.must("P5", raised == 1, f"{name} contradicts {workflow_id} and nobody was told")
 
@@ -129,6 +126,16 @@ class StatusNews:
             (workflow_id, KIND),
         ).fetchone()
         return int(count)
+
+    def _decided(self, report: GateReport) -> dict[str, int | None]:
+        rows = self.world.database.connection.execute(
+            "SELECT workflow_id, (SELECT min(first_sent_at) FROM releases"
+            " WHERE releases.workflow_id = workflows.workflow_id"
+            " AND releases.verdict = workflows.verdict)"
+            " FROM workflows WHERE invoice_id = ? AND verdict IS NOT NULL",
+            (report.invoice_id,),
+        ).fetchall()
+        return {str(workflow_id): first_sent_at for workflow_id, first_sent_at in rows}
 
     def _standing(self, report: GateReport) -> list[tuple[object, ...]]:
         """Give everything about the invoice's workflows that a status must leave alone."""
