@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.chaos.fleet import KEYLESS, LEASE_SECONDS, Fleet
+from tests.chaos.fleet import KEYLESS, LEASE_SECONDS, MAIN, Fleet
 from tests.chaos.orders import Orders
 from tests.chaos.our_rows import OurRows
 from tests.chaos.report import Outcome, Plan, written
@@ -40,6 +40,9 @@ a storm of an hour has left undone is done first."""
 A_DAY_SECONDS = 10.0
 """What stands for the day after which the service itself asks a person."""
 
+AN_HOUR_SECONDS = 120.0
+"""What stands for the hour after which it looks again at what it could not look up ten times."""
+
 LOOK_EVERY_SECONDS = 0.1
 
 Tell = Callable[[str], None]
@@ -55,6 +58,7 @@ class Campaign:
         self._tell = tell
         self._account = account(fleet.cast)
         self._rows = OurRows(fleet.cluster, fleet.namespace)
+        self._hurried: set[str] = set()
 
     def run(self) -> Outcome:
         """Run it, and judge."""
@@ -104,6 +108,8 @@ class Campaign:
                 self._account.control("clock", advance_seconds=900)  # send again what waits
                 if time.monotonic() > began + A_DAY_SECONDS:
                     self._be_the_person()
+                if time.monotonic() > began + AN_HOUR_SECONDS:
+                    self._be_impatient()
                 time.sleep(1)  # asked again: other processes set no event here
 
     def _be_the_person(self) -> None:
@@ -115,6 +121,14 @@ class Campaign:
         for workflow_id in sorted(self._rows.unresolved_at(KEYLESS) - charged):
             act = ("workflows", "hold", workflow_id, "--as", "ada", "--reason", "not charged")
             self._fleet.cast.command(*act)
+
+    def _be_impatient(self) -> None:
+        """Have every unknown charge looked up at once, by the two commands that a person has."""
+        for workflow_id in sorted(self._rows.unresolved_at(MAIN) - self._hurried):
+            self._hurried.add(workflow_id)
+            for verb in ("hold", "retry"):
+                act = ("workflows", verb, workflow_id, "--as", "ada", "--reason", "look now")
+                self._fleet.cast.command(*act)
 
     def _unfinished(self) -> int:
         rows = self._rows.by_workflow().values()

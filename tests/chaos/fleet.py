@@ -16,6 +16,8 @@ from tests.throwaway_postgres import Cluster
 
 ROOT = Path(__file__).parents[2]
 
+MAIN = "main"
+
 KEYLESS = "keyless"
 """The gateway that takes the money again at every repeat: there nothing may be sent twice."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.chaos.fleet import KEYLESS
+from tests.chaos.fleet import KEYLESS, MAIN
 from tests.stories.players import Account
 
 METHODS = {
@@ -72,7 +72,7 @@ class Orders:
                 return
             customer_id, left = customers.get(method, ("", 0))
             if not left:
-                gateway = KEYLESS if method == "pm_keyless" else "main"
+                gateway = KEYLESS if method == "pm_keyless" else MAIN
                 customer_id = self.metronome.customer(method, gateway=gateway)
                 left = PER_CUSTOMER
             customers[method] = (customer_id, left - 1)

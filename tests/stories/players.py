@@ -19,6 +19,8 @@ from metronome import DefaultHttpxClient, Metronome
 SECRET = "story-webhook-secret"
 TOKEN = "story-token"
 PATIENCE_SECONDS = 40.0
+MANY_BOOKS_SECONDS = 120.0
+"""Tens of thousands of workflows take the emulator a while to tell of."""
 
 Found = TypeVar("Found")
 Json = dict[str, Any]  # JSON as it came from the wire
@@ -222,12 +224,13 @@ class Account:
 
     def books(self) -> Json:
         url = f"{self.cast.emulator_url}/_emulator/books"
-        found: Json = httpx.get(url, headers=bearer()).json()
+        found: Json = httpx.get(url, headers=bearer(), timeout=MANY_BOOKS_SECONDS).json()
         return found
 
     def control(self, path: str, **order: object) -> None:
         url = f"{self.cast.emulator_url}/_emulator/{path}"
-        httpx.post(url, json=order, headers=bearer()).raise_for_status()
+        answer = httpx.post(url, json=order, headers=bearer(), timeout=MANY_BOOKS_SECONDS)
+        answer.raise_for_status()
 
     def workflow_of(self, contract_id: str) -> Json:
         return until(
