@@ -53,7 +53,7 @@ def _measure_on(store: str, workshop: Workshop, outcome: Outcome) -> None:
         copy_finished(urls[LONG], many, tell=workshop.tell)
         gigabytes = size_bytes(urls[LONG]) / 1e9
         wanted = (
-            "" if many == workshop.plan.history else ", as many as a third of the free disk has"
+            "" if many == workshop.plan.history else ", as many as half of the free disk has"
         )
         outcome.facts.append(
             f"{store}: {many:,} finished workflows{wanted}, {gigabytes:,.2f} GB, made in "
@@ -101,7 +101,7 @@ def _begun(store: str, name: str, workshop: Workshop) -> str:
 
 def _as_many_as_fit(workshop: Workshop, bytes_each: float) -> int:
     free = shutil.disk_usage(workshop.folder).free
-    return min(workshop.plan.history, int(free / 3 / bytes_each))
+    return min(workshop.plan.history, int(free / 2 / bytes_each))
 
 
 def _forget(store: str, workshop: Workshop, url: str) -> None:
