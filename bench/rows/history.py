@@ -52,9 +52,7 @@ def _measure_on(store: str, workshop: Workshop, outcome: Outcome) -> None:
         began = time.monotonic()
         copy_finished(urls[LONG], many, tell=workshop.tell)
         gigabytes = size_bytes(urls[LONG]) / 1e9
-        wanted = (
-            "" if many == workshop.plan.history else ", as many as half of the free disk has"
-        )
+        wanted = "" if many == workshop.plan.history else ", as many as half of the free disk has"
         outcome.facts.append(
             f"{store}: {many:,} finished workflows{wanted}, {gigabytes:,.2f} GB, made in "
             f"{time.monotonic() - began:,.0f} s; against {FEW:,}."
