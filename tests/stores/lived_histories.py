@@ -1,6 +1,8 @@
 """Databases that were really lived in: worlds of the simulation, caught in the middle of things."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from itertools import count
 from typing import TypeVar
@@ -48,5 +50,16 @@ def lived_histories() -> tuple[bytes, ...]:
 
 
 def long_history() -> bytes:
-    """Give the one that was lived longest."""
-    return lived_histories()[-1]
+    """Give the one of which most is told and in which something is not finished."""
+    return max(lived_histories(), key=_unfinished_and_told)
+
+
+def _unfinished_and_told(history: bytes) -> tuple[bool, int]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(history)
+        (unfinished,) = connection.execute(
+            "SELECT count(*) FROM workflows"
+            " WHERE state NOT IN ('released', 'cancelled', 'refunded')"
+        ).fetchone()
+        (told,) = connection.execute("SELECT count(*) FROM history").fetchone()
+    return unfinished > 0, told

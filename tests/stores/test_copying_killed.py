@@ -89,7 +89,23 @@ def lived(path: Path) -> Path:
             " SELECT workflow_id, 1, 1, 'left' FROM workflows"
             " WHERE workflow_id NOT IN (SELECT workflow_id FROM aftermaths) LIMIT 1"
         )
-        assert all(count_of(connection, table) for table in TABLES)
+        connection.execute(
+            "INSERT INTO incidents (workflow_id, kind, at, detail)"
+            " SELECT workflow_id, 'reversed', 1, '' FROM workflows LIMIT 1"
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO gate_reports (notification, kind, customer_id, contract_id,"
+            " workflow_type, status, message, at, received_at)"
+            " SELECT number, 'payment_gate.payment_status', 'ada', 'con', 'spend', 'paid', '', 1, 1"
+            " FROM notifications LIMIT 1"
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO gateway_notices"
+            " (gateway, event_id, attempt_key, signed_and_final, received_at)"
+            " VALUES ('main', 'evt', 'of-nobody', 0, 1)"
+        )
+        empty = [table for table in TABLES if not count_of(connection, table)]
+        assert empty == []
     return path
 
 
