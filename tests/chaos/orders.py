@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from metronome import MetronomeError
 from tests.chaos.fleet import KEYLESS, MAIN
 from tests.stories.players import Account
 
@@ -39,6 +40,8 @@ class Orders:
     number: int
     per_second: float
     opened: int = 0
+    trouble: Exception | None = None
+    """What kept a thread from opening what was left to it."""
     _threads: list[threading.Thread] = field(default_factory=list)
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -49,7 +52,7 @@ class Orders:
         drawn = random.choices(list(METHODS), list(METHODS.values()), k=self.number)
         shares = [drawn[place::OPENERS] for place in range(OPENERS)]
         self._threads = [
-            threading.Thread(target=self._open_all, args=(share,), daemon=True) for share in shares
+            threading.Thread(target=self._open, args=(share,), daemon=True) for share in shares
         ]
         for thread in self._threads:
             thread.start()
@@ -64,6 +67,12 @@ class Orders:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
+
+    def _open(self, methods: Sequence[str]) -> None:
+        try:
+            self._open_all(methods)
+        except (MetronomeError, OSError) as error:  # told by whoever counts what was opened
+            self.trouble = error
 
     def _open_all(self, methods: Sequence[str]) -> None:
         customers: dict[str, tuple[str, int]] = {}

@@ -37,7 +37,7 @@ def judge_cap(world: World, cap: Cap, fates: Iterable[Fate]) -> None:
     Left aside: what a person approved or answers for, what a gateway took against its word, and all
     of it once restored books have forgotten charges.
     """
-    if world.truth.forgotten_verdicts:
+    if world.truth.was_restored:
         return
     counted = [
         one

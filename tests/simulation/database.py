@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database as SqliteUtils
 
 from external_gate.domain.clock import from_milliseconds
+from external_gate.domain.workflow import Verdict
 from external_gate.stores import sql_marks
 from external_gate.stores.schema import migrate, shipped
 from external_gate.stores.sql_store import Stage
@@ -72,6 +73,18 @@ class Database(ABC):
             "SELECT min(claimable_at) FROM workflows WHERE claimable_at IS NOT NULL"
         ).fetchone()
         return None if earliest is None else from_milliseconds(earliest)
+
+    def verdicts(self) -> set[tuple[str, Verdict]]:
+        """Give every workflow with what is decided of it, or was when a release was begun."""
+        found = self.reader.execute(
+            "SELECT workflow_id, verdict FROM workflows WHERE verdict IS NOT NULL"
+            " UNION SELECT workflow_id, verdict FROM releases"
+        ).fetchall()
+        return {(workflow_id, Verdict(verdict)) for workflow_id, verdict in found}
+
+    def attempt_keys(self) -> set[str]:
+        """Give the key of every attempt whose intent was saved."""
+        return {key for (key,) in self.reader.execute("SELECT attempt_key FROM attempts")}
 
     def _mark_restored(self, beside: datetime | None) -> bool:
         """Mark every unfinished workflow when a later mark stands beside the database."""

@@ -108,7 +108,7 @@ class GatewayEdge:
 
         def arrive() -> None:
             self._books.fortunes.undecided -= 1
-            if world.restoring or world.truth.forgotten_verdicts:
+            if world.restoring or world.truth.was_restored:
                 return  # what is left of a lost life has died with its connections
             self._tell("{} arrives after all", arrived.charge.attempt_key)
             late = replace(arrived, finish_by=world.loop.time() + self._timeout)

@@ -51,13 +51,12 @@ class MetronomeEdge:
             answer = ReleaseAnswer(ReleaseResult.UNANSWERED, "timeout")
         elif chances.strikes("late_request"):
             delay = chances.between(0, 3 * TIMEOUT_SECONDS)
-            self._cannot_be_lost(workflow_id, verdict)
+            self._reaches(workflow_id, verdict)
             world.loop.later(delay, self._books.release, workflow_id, verdict, key)
             await asyncio.sleep(TIMEOUT_SECONDS)
             answer = ReleaseAnswer(ReleaseResult.UNANSWERED, "timeout")
         else:
-            await asyncio.sleep(chances.between(0, 0.3))
-            answer = self._arrive(workflow_id, verdict, key)
+            answer = await self._travel(workflow_id, verdict, key)
         if chances.strikes("hang"):
             await asyncio.sleep(HANGS_SECONDS)
             answer = ReleaseAnswer(ReleaseResult.UNANSWERED, "timeout")
@@ -89,6 +88,15 @@ class MetronomeEdge:
     ) -> None:
         raise AssertionError("the engine edits no contract")
 
+    async def _travel(self, workflow_id: str, verdict: Verdict, key: str) -> ReleaseAnswer:
+        fate = self._world.truth.fates[workflow_id]
+        fate.failed_under_way += verdict is Verdict.FAILED
+        try:
+            await asyncio.sleep(self._world.chances.between(0, 0.3))
+            return self._arrive(workflow_id, verdict, key)
+        finally:  # who is killed meanwhile has sent nothing
+            fate.failed_under_way -= verdict is Verdict.FAILED
+
     def _arrive(self, workflow_id: str, verdict: Verdict, key: str) -> ReleaseAnswer:
         chances = self._world.chances
         if chances.strikes("busy"):
@@ -97,7 +105,7 @@ class MetronomeEdge:
             return ReleaseAnswer(ReleaseResult.UNAUTHORIZED, "401")
         if chances.strikes("error_before_effect"):
             return self._books.spoil(key)
-        self._cannot_be_lost(workflow_id, verdict)
+        self._reaches(workflow_id, verdict)
         if chances.strikes("duplicate_request"):
             self._books.release(workflow_id, verdict, key)
             return ReleaseAnswer(ReleaseResult.CONFLICT, "409: in progress")
@@ -108,9 +116,9 @@ class MetronomeEdge:
             return ReleaseAnswer(ReleaseResult.FAILED, "500")
         return answer
 
-    def _cannot_be_lost(self, workflow_id: str, verdict: Verdict) -> None:
+    def _reaches(self, workflow_id: str, verdict: Verdict) -> None:
         if verdict is Verdict.FAILED:
-            self._world.truth.fates[workflow_id].failed_may_stand = True
+            self._world.truth.fates[workflow_id].failed_reached = True
 
     async def _read(self) -> None:
         await self._process.edge("before reading from Metronome")

@@ -108,7 +108,7 @@ class StatusNews:
                 workflow_id
             )  # an incident of then stays, also after a refund
         was_right = workflow_id not in self._ever_contradicted
-        if was_right and alone and not is_given_back and not self.world.truth.forgotten_verdicts:
+        if was_right and alone and not is_given_back and not self.world.truth.was_restored:
             truth.must("P5", raised == 0, f"{name} raised a false alarm about {workflow_id}")
         is_latest = report.told_at == max(at for _, _, at in told)
         told_at = 0.0 if report.told_at is None else report.told_at.timestamp() * 1000

@@ -143,8 +143,8 @@ class Troubles:
         self._universe.services.clear()
         world.restoring = True
         await asyncio.sleep(self._chances.spread(*RESTORING_TAKES_SECONDS))
-        world.truth.forgotten_verdicts = True
         found_out = world.database.replace(backup)
+        world.truth.restored(world.database.verdicts(), world.database.attempt_keys())
         world.restoring = False
         world.timeline.tell("world", "restored; found out: {}", found_out)
         self._universe.start_service()

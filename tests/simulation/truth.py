@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -60,6 +60,8 @@ class Try:
     """Whether it took money although its gateway had called it declined for good."""
     needs_customer: bool = False
     visible_at: float = 0.0
+    forgotten: bool = False
+    """Whether its intent is in no books of ours, because an older copy was put back."""
 
 
 @dataclass(eq=False)
@@ -80,10 +82,14 @@ class Fate:
     refused_by_guard: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
     """What was told to Metronome, in this order, whether it arrived or not."""
+    remembered: set[Verdict] = field(default_factory=set)
+    """What of it our books know: all, but for what an older copy of them does not."""
     failed_at: float = float("inf")
     """When `failed` was told first."""
-    failed_may_stand: bool = False
-    """Whether a `failed` has reached Metronome, or may be on its way there."""
+    failed_under_way: int = 0
+    """Requests with `failed` that have left and not come to anything yet, but for the lost ones."""
+    failed_reached: bool = False
+    """Whether a `failed` has reached Metronome, or will for certain."""
     decisions: Counter[Verdict] = field(default_factory=Counter)
     """How many persons have decided so with evidence, or may have; then they answer for it."""
     metronome_takes_nothing: bool = False
@@ -95,6 +101,12 @@ class Fate:
     def persons(self) -> frozenset[Verdict]:
         """Give what persons answer for."""
         return frozenset(+self.decisions)
+
+    @property
+    def failed_is_unheard(self) -> bool:
+        """Whether nobody knows of a `failed` that was told: neither Metronome nor our books."""
+        heard = self.failed_reached or self.failed_under_way
+        return not heard and Verdict.FAILED not in self.remembered
 
     def leave(self) -> None:
         """Count a charge request that is under way from now on."""
@@ -115,8 +127,8 @@ class Truth:
     def __init__(self, timeline: Timeline, now: Callable[[], float]) -> None:
         self.fates: dict[str, Fate] = {}
         self.broken: list[PromiseBroken] = []
-        self.forgotten_verdicts = False
-        """Whether a restored database may have forgotten what was told to Metronome."""
+        self.was_restored = False
+        """Whether an older copy of the database was ever put back."""
         self.checks: Counter[str] = Counter()
         self.harm_checks: Counter[str] = Counter()
         self.harms: Counter[str] = Counter()
@@ -139,6 +151,15 @@ class Truth:
         if not holds:
             self.breaks(promise, sentence)
 
+    def restored(self, verdicts: Iterable[tuple[str, Verdict]], keys: Container[str]) -> None:
+        """Note what the older copy knows that is in use from now on: no more is excused."""
+        self.was_restored = True
+        known = set(verdicts)
+        for fate in self.fates.values():
+            fate.remembered = {v for v in Verdict if (fate.workflow_id, v) in known}
+            for one in fate.tries:
+                one.forgotten = one.key not in keys
+
     def money_taken(self, one: Try) -> None:
         """P2 and P4: at most one success per workflow and invoice, and none after `failed`."""
         fate = self.fates[one.workflow_id]
@@ -153,14 +174,13 @@ class Truth:
         once = len(fate.took_money()) <= 1
         twice = f"{fate.workflow_id} was charged twice"
         self.must("P2", once, twice, harm=Harm.SECOND_CHARGE)
-        once = len(same_invoice) <= 1 or self.forgotten_verdicts
+        once = len(same_invoice) <= 1 or any(other.forgotten for other in same_invoice)
         twice = f"{fate.invoice_id} was paid twice"
         self.must("P2", once, twice, harm=Harm.SECOND_CHARGE)
         # A person answers for what was under way, not for what is sent after their word.
         excused = Verdict.FAILED in fate.persons and one.left_at <= fate.failed_at
-        # A `failed` that was lost on its way, and is forgotten by restored books, nobody knows of.
-        unheard = self.forgotten_verdicts and not fate.failed_may_stand
-        told_failed = Verdict.FAILED in fate.verdicts and not (excused or unheard)
+        told_failed = Verdict.FAILED in fate.verdicts
+        told_failed = told_failed and not (excused or fate.failed_is_unheard)
         about = f"{fate.workflow_id} was charged after `failed`"
         self.must("P4", not told_failed, about, harm=Harm.FAILED_WITH_MONEY)
 
@@ -173,6 +193,7 @@ class Truth:
         else:
             self._failed_sent(fate)
         fate.verdicts.append(verdict)
+        fate.remembered.add(verdict)
 
     def _paid_sent(self, fate: Fate) -> None:
         right = any(one.amount == fate.amount for one in fate.took_money())
@@ -183,8 +204,8 @@ class Truth:
         # Who has forgotten what was told may be told otherwise, by a person or by the gateway.
         otherwise = bool(fate.persons) or fate.gateway_broke_its_word
         # What had no effect, or never arrived, cannot be read back either.
-        otherwise = otherwise or fate.metronome_takes_nothing or not fate.failed_may_stand
-        forgotten = self.forgotten_verdicts and otherwise
+        otherwise = otherwise or fate.metronome_takes_nothing or fate.failed_is_unheard
+        forgotten = Verdict.FAILED not in fate.remembered and otherwise
         self.must("P5", not turned or forgotten, f"{fate.workflow_id} turned from failed to paid")
 
     def _failed_sent(self, fate: Fate) -> None:
@@ -196,7 +217,7 @@ class Truth:
         # What a gateway takes against its word nobody could know of: an incident will follow.
         given_back = bool(fate.took_money()) and all(one.against_its_word for one in keeps)
         turned = Verdict.PAID in fate.verdicts
-        forgotten = self.forgotten_verdicts and bool(fate.persons)
+        forgotten = Verdict.PAID not in fate.remembered and bool(fate.persons)
         self.must(
             "P5",
             not turned or given_back or forgotten,
