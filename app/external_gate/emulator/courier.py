@@ -26,7 +26,8 @@ class WebhookTarget:
 
 @dataclass(slots=True)
 class Courier:
-    """Try what is due, each delivery in a task of its own: a slow answer delays no other."""
+    """Try what is due, each delivery in a task of its own, `AT_ONCE` at once: a slow answer delays
+    none but those that find no place."""
 
     outbox: Outbox
     time: EmulatedTime
