@@ -9,7 +9,8 @@ import uvicorn
 from external_gate.web.server import listen, make_server
 
 KINDS = (
-    "bare", "ceiling", "aiosqlite_insert", "postgres_insert", "dbos_enqueue", "procrastinate_defer"
+    "bare", "ceiling", "least_kept", "aiosqlite_insert", "postgres_insert", "dbos_enqueue",
+    "procrastinate_defer",
 )  # fmt: skip
 
 
