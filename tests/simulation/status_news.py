@@ -37,8 +37,8 @@ class StatusNews:
     _told: list[tuple[str, str, datetime]] = field(default_factory=list)
     """Invoice, status and time of all that was ever told."""
     _decided_before: dict[str, dict[str, int | None]] = field(default_factory=dict)
-    """By status, the workflows that were decided when it was delivered for the first time, each
-    with the instant at which its outcome was first told then."""
+    """By status, the workflows that were decided when our books first heard of it, each with the
+    instant at which its outcome was first told then."""
     _ever_contradicted: set[str] = field(default_factory=set)
 
     def tell(self, workflow: GateWorkflow, status: str) -> None:
@@ -66,7 +66,8 @@ class StatusNews:
             world.loop.later(NOBODY_TAKES_IT_SECONDS, self._deliver, name, report)
             return
         before = self._standing(report)
-        self._decided_before.setdefault(name, self._decided(report))
+        if not self._is_known(name):  # restored books may hear of it for the first time again
+            self._decided_before[name] = self._decided(report)
         now = world.loop.true_time()
         notification = NewNotification(
             notification_id=name,
@@ -126,6 +127,10 @@ class StatusNews:
             (workflow_id, KIND),
         ).fetchone()
         return int(count)
+
+    def _is_known(self, name: str) -> bool:
+        asked = "SELECT 1 FROM notifications WHERE notification_id = ?"
+        return self.world.database.connection.execute(asked, (name,)).fetchone() is not None
 
     def _decided(self, report: GateReport) -> dict[str, int | None]:
         rows = self.world.database.connection.execute(
