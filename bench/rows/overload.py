@@ -126,4 +126,8 @@ OVERLOAD = Row(
     "counts as not answered. Full speed: 0.8 × the capacity over half a second, identical servers "
     "being no more alike.",
     measure,
+    limit="above `server.max_connections` (512) the oldest connections that have not brought a "
+    "whole request are closed for new ones, and count as not answered. Raising it exchanges those "
+    "for answers that come late: 2,000 requests at once take the service 2,000 ÷ capacity seconds. "
+    "Metronome delivers again what was not answered; nothing acknowledged was lost.",
 )

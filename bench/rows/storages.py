@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from bench.faults import Unmeasured
 from bench.outcome import Outcome, Row
 from bench.rounds import race
+from bench.rows.acknowledging import processor_times
 from bench.samples import rate_of
 from bench.servers.baseline import running_baseline
 from bench.servers.kept import prove_nothing_lost
@@ -56,6 +57,12 @@ def measure(workshop: Workshop, outcome: Outcome) -> None:
             for name, server in servers.items()
         ]
         rounds = race(contenders, workshop.plan, tell=workshop.tell)
+        outcome.facts += processor_times(
+            workshop,
+            servers,
+            connections=CONNECTIONS,
+            on_postgres=[name for name in servers if name.endswith("PostgreSQL")],
+        )
         prove_nothing_lost(sqlite_url(workshop.folder, "row-2"), workshop.load.sent[gate.port])
     outcome.show(rounds)
     for name, factor in factors.items():
@@ -84,4 +91,7 @@ STORAGES = Row(
     "connection, WAL, `synchronous=FULL`. DBOS and procrastinate: enqueue only, nobody works on "
     "the queue meanwhile; pools of 16 connections; PostgreSQL with `fsync` on.",
     measure,
+    limit="what is kept, see row 1. All who wait for the one connection of aiosqlite share its "
+    "commits too, and it keeps one row under one id. What enqueues on PostgreSQL has two cores: "
+    "its own and the one of PostgreSQL's processes, whose times stand above.",
 )
