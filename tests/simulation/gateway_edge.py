@@ -72,6 +72,8 @@ class GatewayEdge:
         # in time is what the promises rest on.
         fate.sends, fate.last_sent = fate.sends + 1, loop.time()
         self._tell("sends {}", request.charge.attempt_key)
+        if self._world.truth.was_restored:
+            self._world.truth.learnt(self._world.database.attempt_keys())
         finish_by = loop.time() + self._timeout
         proxied = self._may_be_proxied() and chances.strikes("duplicate_request")
         arrived = Arrived(request.charge, request.body, finish_by, loop.time(), proxied)

@@ -155,3 +155,13 @@ def test_an_invoice_is_paid_twice_unless_the_copy_does_not_know_the_first(
     _take(truth, _fate(truth, "w2"), "k2")
 
     assert _harms(truth) == ({"second charges"} if keys else set())
+
+
+def test_an_invoice_is_paid_twice_once_its_first_charge_is_learnt_again(truth: Truth) -> None:
+    _take(truth, _fate(truth, "w1"), "k1")
+    truth.restored(set(), set())
+    truth.learnt({"k1"})
+
+    _take(truth, _fate(truth, "w2"), "k2")
+
+    assert _harms(truth) == {"second charges"}

@@ -160,6 +160,12 @@ class Truth:
             for one in fate.tries:
                 one.forgotten = one.key not in keys
 
+    def learnt(self, keys: Container[str]) -> None:
+        """Note what restored books have heard of again: that is excused no longer."""
+        for fate in self.fates.values():
+            for one in fate.tries:
+                one.forgotten = one.forgotten and one.key not in keys
+
     def money_taken(self, one: Try) -> None:
         """P2 and P4: at most one success per workflow and invoice, and none after `failed`."""
         fate = self.fates[one.workflow_id]
