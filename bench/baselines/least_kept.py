@@ -33,6 +33,9 @@ TABLES = ("notifications", "workflows", "history")
 
 
 class _Deaf:
+    def acknowledged(self, *_: object) -> None:
+        pass
+
     def recorded(self, *_: object, **__: object) -> None:
         pass
 

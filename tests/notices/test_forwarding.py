@@ -34,6 +34,9 @@ SECRET = "metronome-secret"
 class Silent:
     """An observer of the intake that has nothing to say."""
 
+    def acknowledged(self, *_told: object) -> None:
+        """Say nothing."""
+
     def recorded(self, *_told: object, **_more: object) -> None:
         """Say nothing."""
 

@@ -57,8 +57,10 @@ def scraped() -> Scraped:
 
 def test_notification_is_counted_by_receipt_and_aged(scraped: Scraped) -> None:
     for receipt in Receipt:
-        scraped.metrics.notification_recorded(receipt, SECOND, conflict=False, flawed=False)
-    scraped.metrics.notification_recorded("recorded", SECOND * 400, conflict=True, flawed=True)
+        scraped.metrics.notification_acknowledged(receipt, SECOND)
+        scraped.metrics.notification_judged(conflict=False, flawed=False)
+    scraped.metrics.notification_acknowledged("recorded", SECOND * 400)
+    scraped.metrics.notification_judged(conflict=True, flawed=True)
 
     assert scraped("notifications_total", receipt="recorded") == 2
     assert scraped("notifications_total", receipt="ignored") == 1
@@ -70,7 +72,7 @@ def test_notification_is_counted_by_receipt_and_aged(scraped: Scraped) -> None:
 
 
 def test_age_in_the_future_does_not_shrink_the_sum(scraped: Scraped) -> None:
-    scraped.metrics.notification_recorded("recorded", -SECOND * 200, conflict=False, flawed=False)
+    scraped.metrics.notification_acknowledged("recorded", -SECOND * 200)
 
     assert scraped("notification_age_seconds_sum") == 0
 
@@ -182,9 +184,7 @@ def test_what_the_outside_invents_becomes_other(scraped: Scraped) -> None:
         scraped.metrics.notification_refused(f"reason {number}")
         scraped.metrics.release_called(f"result {number}", SECOND)
         scraped.metrics.step_failed(f"error {number}")
-        scraped.metrics.notification_recorded(
-            f"receipt {number}", SECOND, conflict=False, flawed=False
-        )
+        scraped.metrics.notification_acknowledged(f"receipt {number}", SECOND)
         scraped.metrics.gateway_called(f"gateway {number}", f"o{number}", f"o{number}", SECOND)
 
     assert scraped("notifications_refused_total", reason="other") == 1_000

@@ -26,7 +26,17 @@ def test_notification_is_one_line_with_its_age(
     assert (line["event"], line["level"]) == ("notification_recorded", "debug")
     assert (line["workflow_id"], line["type"], line["number"]) == (ID, KIND, 7)
     assert (line["receipt"], line["age_seconds"]) == ("recorded", 2.0)
+    assert count("notifications_total", receipt="recorded") == 0
+
+
+def test_acknowledgement_is_counted_without_a_line(
+    observer: LoggingObserver, logged: Logged, count: Callable[..., float]
+) -> None:
+    observer.acknowledged("recorded", 2 * SECOND)
+
+    assert not logged.lines
     assert count("notifications_total", receipt="recorded") == 1
+    assert count("notification_age_seconds_sum") == 2
 
 
 def test_misunderstood_notification_that_begins_a_workflow_holds_it(

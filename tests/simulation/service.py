@@ -131,6 +131,8 @@ class _Payers:
 class _Deaf:
     """An intake observer that does not listen."""
 
+    def acknowledged(self, receipt: str, age: timedelta) -> None: ...
+
     def recorded(
         self,
         recorded: Recorded,

@@ -41,6 +41,8 @@ FACTS: Mapping[str, object] = {
 class Deaf:
     """An observer of the intake that hears nothing."""
 
+    def acknowledged(self, receipt: str, age: timedelta) -> None: ...
+
     def recorded(
         self,
         recorded: Recorded,

@@ -22,8 +22,9 @@ def numbered(number: int) -> NewNotification:
 
 @asynccontextmanager
 async def on(database: Database) -> AsyncIterator[SqlStore]:
-    """Give an open store."""
+    """Give an open store that no rush makes put anything off."""
     store = database.store()
+    store.rush_at = 1000
     await store.open()
     try:
         yield store
@@ -57,6 +58,7 @@ async def test_each_gets_its_own_answer(database: Database) -> None:
 async def test_many_cost_fewer_savepoints_than_each_alone(path: Path) -> None:
     tap = Tapped()
     async with opened(path, connect=tap) as store:
+        store.rush_at = 1000
         tap.statements.clear()
         await recorded_together(store, locked(path), *map(numbered, range(50)))
 

@@ -1,7 +1,7 @@
 """What goes wrong below us on PostgreSQL: nothing acknowledged is lost, and it goes on."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from random import Random
 
@@ -12,11 +12,13 @@ from external_gate.domain.identifiers import WorkflowId
 from external_gate.stores.postgres import PostgresStore
 from external_gate.stores.postgres_address import PostgresAddress, address_of
 from external_gate.stores.postgres_session import PostgresSession
-from external_gate.stores.store_records import Recorded
+from external_gate.stores.store_records import NewNotification
 from external_gate.testkit.store_checks.store_samples import (
     W1,
     begun,
+    caught_up,
     claimed,
+    initiate,
     later,
     received,
     told,
@@ -49,7 +51,11 @@ async def _goes_on(store: PostgresStore) -> None:
 
 
 async def _keep_recording(
-    store: PostgresStore, acknowledged: set[WorkflowId], stopping: asyncio.Event, name: str
+    store: PostgresStore,
+    sent: list[NewNotification],
+    acknowledged: set[WorkflowId],
+    stopping: asyncio.Event,
+    name: str,
 ) -> int:
     """Record until told to stop; gives how often the database was away."""
     number = away = 0
@@ -57,8 +63,8 @@ async def _keep_recording(
         number += 1
         workflow_id = WorkflowId(f"{name}-{number}")
         try:
-            recorded = await store.record(told(received(workflow_id), notification_id=workflow_id))
-            assert isinstance(recorded, Recorded)
+            sent.append(told(received(workflow_id), notification_id=workflow_id))
+            assert (await store.record(sent[-1])).workflow_id == workflow_id
             acknowledged.add(workflow_id)
         except Unavailable:
             away += 1
@@ -66,7 +72,7 @@ async def _keep_recording(
     return away
 
 
-async def _until_larger(found: set[WorkflowId], *, than: int) -> None:
+async def _until_larger(found: Sized, *, than: int) -> None:
     while len(found) <= than:  # noqa: ASYNC110 - other tasks fill it
         await asyncio.sleep(0.01)
 
@@ -76,12 +82,13 @@ async def test_nothing_acknowledged_is_lost(
     address: PostgresAddress, postgres: Cluster, trouble: str
 ) -> None:
     acknowledged: set[WorkflowId] = set()
+    sent = [initiate(WorkflowId("afterwards"))]
     stopping = asyncio.Event()
     strike = postgres.restart if trouble == "server killed" else _end_connections
     arguments = () if trouble == "server killed" else (postgres,)
     async with opened_postgres(address) as store, asyncio.timeout(60):
         recording = [
-            asyncio.create_task(_keep_recording(store, acknowledged, stopping, f"sender-{n}"))
+            asyncio.create_task(_keep_recording(store, sent, acknowledged, stopping, f"sender-{n}"))
             for n in range(8)
         ]
         for _ in range(3):
@@ -90,12 +97,15 @@ async def test_nothing_acknowledged_is_lost(
         await _goes_on(store)
         stopping.set()
         away = sum(await asyncio.gather(*recording))
+        left = len(await store.inbox(after=0, limit=99_999))
+        await caught_up(store, sent)
 
         kept = {note.workflow_id for note in await store.notifications(limit=99_999)}
 
     assert acknowledged <= kept
     count(f"acknowledgements checked, {trouble}", len(acknowledged))
     count(f"calls refused meanwhile, {trouble}", away)
+    count(f"of them left in the inbox at the end, {trouble}", left)
 
 
 async def test_connections_that_broke_while_idle_are_made_anew_unnoticed(

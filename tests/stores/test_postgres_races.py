@@ -36,10 +36,12 @@ from external_gate.testkit.store_checks.store_samples import (
     W2,
     attempt,
     begun,
+    caught_up,
     change,
     charging,
     claimed,
     facts,
+    initiate,
     key_of,
     later,
     received,
@@ -66,6 +68,7 @@ def _names(number: int) -> list[WorkflowId]:
 async def test_nobody_claims_what_another_has_claimed(replicas: Replicas) -> None:
     names = _names(300)
     await asyncio.gather(*[begun(replicas[0], name) for name in names])
+    await caught_up(replicas[0], map(initiate, names))
     taken: list[WorkflowId] = []
 
     async def work(store: PostgresStore, owner: str) -> None:

@@ -48,6 +48,7 @@ async def _stored(store: SqliteStore) -> int:
 
 
 def _record(store: SqliteStore, count: int) -> "list[asyncio.Task[Recorded]]":
+    store.rush_at = 2 * MOST_JOBS  # whatever gathers here is recorded at once
     return [asyncio.create_task(store.record(_numbered(number))) for number in range(count)]
 
 

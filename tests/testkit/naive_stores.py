@@ -50,6 +50,16 @@ class Careful(SqliteStore):
             return connection.execute(statement, values).fetchall()
 
 
+class LeavesInTheInbox(Careful):
+    """Records what waits, and takes nothing out."""
+
+    async def record_from_inbox(
+        self, number: int, notification: NewNotification
+    ) -> Recorded | None:
+        self._rush.ends()  # so that it is recorded, and not kept once more
+        return await self.record(notification)
+
+
 class ClaimsInTwoSteps(Careful):
     """Reads what is due, then leases it, whoever was quicker in between."""
 

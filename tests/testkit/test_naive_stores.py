@@ -261,6 +261,14 @@ FAULTS: list[tuple[type[SqliteStore], tuple[str, ...], set[str]]] = [
         },
     ),
     (naive.MovesDueAt, ("leases",), {"due-at-stays-what-was-saved"}),
+    (
+        naive.LeavesInTheInbox,
+        ("intake", "processes"),
+        {
+            "all-of-many-at-once-are-recorded",
+            "what-a-rush-leaves-is-recorded-once-by-two-processes",
+        },
+    ),
     (naive.CountsInFloats, ("intake",), {"total-keeps-every-digit"}),
     (
         naive.TellsGuardsNothing,

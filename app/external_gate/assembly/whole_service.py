@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random, SystemRandom
@@ -29,6 +30,7 @@ from external_gate.engine.context import Engine
 from external_gate.engine.operations import Operations
 from external_gate.engine.worker import Worker
 from external_gate.intake.gateway_notices import NoticeReceiver
+from external_gate.intake.inbox import InboxRecorder
 from external_gate.intake.receive import Receiver
 from external_gate.intake.retention import Retention
 from external_gate.metronome.contracting_client import ContractingClient
@@ -41,6 +43,7 @@ from external_gate.notices.endpoints import (
 )
 from external_gate.observe.aftercare_observer import LoggingAftercareObserver
 from external_gate.observe.courier_observer import LoggingCourierObserver
+from external_gate.observe.inbox_observer import LoggingInboxObserver
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
@@ -89,6 +92,12 @@ class Service:
             lease=timedelta(seconds=knobs.lease_seconds),
             poll=timedelta(seconds=knobs.poll_seconds),
         )
+
+    def inbox_recorder(self, wake: Callable[[], None]) -> InboxRecorder:
+        """Give what records the inbox; `wake` is called when something may be due."""
+        poll = timedelta(seconds=self.settings.worker.poll_seconds)
+        observer = LoggingInboxObserver()
+        return InboxRecorder(self.store, self.receiver, self.clock, poll, observer, wake)
 
     async def aclose(self) -> None:
         """Close what was opened, the store last."""

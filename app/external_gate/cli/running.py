@@ -65,6 +65,7 @@ class Run:
         self._service = service
         self._readiness = Readiness()
         self._worker = service.worker() if with_worker else None
+        self._inbox = service.inbox_recorder(self._wake)
         self._rounds = rounds_of(service)
         self._server = self._make_server() if with_web else None
         self._stopping = asyncio.Event()
@@ -78,17 +79,21 @@ class Run:
         beating = asyncio.create_task(self._keep_beating())
         working = asyncio.create_task(self._work())
         beside = asyncio.create_task(self._work_beside())
+        recording = asyncio.create_task(self._inbox.run())
         if self._worker is not None:
             self._service.store.when_due(self._worker.wake)
         # A worker that fails takes the process with it: its supervisor starts a whole one again.
         working.add_done_callback(lambda _task: None if self._readiness.draining else self.stop())
         try:
             await self._serve(announce=announce)
+            self._inbox.drain()  # only now: until here deliveries were taken in
+            await recording
             await working
             await beside
         finally:
             beside.cancel()  # where the worker or the web has failed
-            await asyncio.gather(beside, return_exceptions=True)
+            recording.cancel()
+            await asyncio.gather(beside, recording, return_exceptions=True)
             beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beating

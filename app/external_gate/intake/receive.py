@@ -1,7 +1,8 @@
 """From signed bytes to a durable row: verify, read, record in one transaction."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -18,14 +19,17 @@ from external_gate.intake.signature import (
     AgeLimits,
     Freshness,
     SignatureRefused,
-    Verified,
 )
 from external_gate.stores.store import Store
-from external_gate.stores.store_records import NewNotification, Recorded
+from external_gate.stores.store_records import NewNotification, Recorded, SignedDelivery
 
 
 class IntakeObserver(Protocol):
     """Hears of every delivery; must neither raise nor block."""
+
+    def acknowledged(self, receipt: str, age: timedelta) -> None:
+        """A validly signed delivery is durable, and its sender is told so."""
+        ...
 
     def recorded(
         self,
@@ -36,7 +40,7 @@ class IntakeObserver(Protocol):
         *,
         held: HeldReason | None = None,
     ) -> None:
-        """A validly signed delivery is durable. `kind` is the notification's type.
+        """It was recorded: at once, or after a rush. `kind` is the notification's type.
 
         `held` says why the workflow that it begins waits for a person; None when it does not.
         """
@@ -45,6 +49,26 @@ class IntakeObserver(Protocol):
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None:
         """A delivery was turned away; with `only_the_date` our clock is the suspect."""
         ...
+
+
+@dataclass(slots=True)
+class Pressure:
+    """How many deliveries are on their way into the store, and how many a rush has left."""
+
+    under_way: int = 0
+    waiting: int = 0
+    """In the inbox, as far as this process has put it there."""
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a delivery went to the inbox."""
+
+    def leave(self) -> None:
+        """Note a delivery that went to the inbox."""
+        self.waiting += 1
+        self.left.set()
+
+    def take(self) -> None:
+        """Note one that was there and is recorded, perhaps by another process."""
+        self.waiting = max(0, self.waiting - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +81,7 @@ class Receiver:
     clock: Clock
     observer: IntakeObserver
     forwarding: Forwarding = field(default_factory=Forwarding)
+    pressure: Pressure = field(default_factory=Pressure)
 
     async def receive(self, headers: Mapping[str, str], body: bytes) -> Recorded:
         """Make one delivery durable; header names are lower case.
@@ -74,14 +99,31 @@ class Receiver:
                 refusal.reason, refusal.age, only_the_date=refusal.signature_valid
             )
             raise
-        read = envelope.read(body)
-        notification = _notification(read, body, verified, now)
-        if wanted_by := self.forwarding.wanted_by(read.type):
-            passed_on = _passed_on(headers)
-            notification = replace(notification, forward_to=wanted_by, headers=passed_on)
-        recorded = await self.store.record(notification)
-        held = notification.workflow.held_reason if notification.workflow else None
-        self.observer.recorded(recorded, read.type, verified.age, read.flaw, held=held)
+        delivery = SignedDelivery(body, verified.signed_at, now, headers)
+        notification = self._notification(delivery, verified.freshness)
+        self.pressure.under_way += 1
+        try:
+            recorded = await self.store.record(notification)
+        finally:
+            self.pressure.under_way -= 1
+        self.observer.acknowledged(recorded.receipt, verified.age)
+        if recorded.waits:
+            self.pressure.leave()
+        else:
+            self._tell(recorded, notification)
+        return recorded
+
+    async def record_entry(self, entry: SignedDelivery) -> Recorded | None:
+        """Record a delivery that waited in the inbox; None when another process did it meanwhile.
+
+        Raises as `Store.record_from_inbox`; the entry stays then.
+        """
+        freshness = signature.freshness_of(entry.received_at - entry.signed_at, self.limits)
+        notification = self._notification(entry, freshness)
+        recorded = await self.store.record_from_inbox(entry.number, notification)
+        self.pressure.take()
+        if recorded is not None:
+            self._tell(recorded, notification)
         return recorded
 
     def turned_away(self, reason: str) -> None:
@@ -114,22 +156,28 @@ class Receiver:
         )
         return await self.store.begin(number, workflow, entry=entry)
 
+    def _notification(self, delivery: SignedDelivery, freshness: Freshness) -> NewNotification:
+        read = envelope.read(delivery.body)
+        wanted_by = self.forwarding.wanted_by(read.type)
+        return NewNotification(
+            notification_id=read.notification_id,
+            type=read.type,
+            digest=read.digest,
+            body=delivery.body,
+            signed_at=delivery.signed_at,
+            received_at=delivery.received_at,
+            concerns_us=concerns_us(read),
+            flaw=read.flaw,
+            workflow=_workflow(read, freshness, delivery.received_at),
+            report=read.report,
+            forward_to=wanted_by,
+            headers=_passed_on(delivery.headers) if wanted_by else {},
+        )
 
-def _notification(
-    read: Envelope, body: bytes, verified: Verified, now: datetime
-) -> NewNotification:
-    return NewNotification(
-        notification_id=read.notification_id,
-        type=read.type,
-        digest=read.digest,
-        body=body,
-        signed_at=verified.signed_at,
-        received_at=now,
-        concerns_us=concerns_us(read),
-        flaw=read.flaw,
-        workflow=_workflow(read, verified.freshness, now),
-        report=read.report,
-    )
+    def _tell(self, recorded: Recorded, notification: NewNotification) -> None:
+        age = notification.received_at - notification.signed_at
+        held = notification.workflow.held_reason if notification.workflow else None
+        self.observer.recorded(recorded, notification.type, age, notification.flaw, held=held)
 
 
 _PASSED_ON = frozenset({*SIGNATURE_HEADERS, "content-type"})

@@ -131,6 +131,11 @@ def verify(
     )
 
 
+def freshness_of(age: timedelta, limits: AgeLimits) -> Freshness:
+    """Tell what may be done with a delivery that was accepted at this age."""
+    return Freshness.ACT if age <= limits.act else Freshness.STALE
+
+
 def sign(secret: str, *, date: str, body: bytes) -> str:
     """Give the signature of `body` sent with the date header `date`: lower-case hex.
 
@@ -204,7 +209,7 @@ def _freshness(age: timedelta, limits: AgeLimits) -> Freshness:
         raise SignatureRefused(Refusal.TOO_NEW, age=age)
     if age > limits.keep:
         raise SignatureRefused(Refusal.TOO_OLD, age=age)
-    return Freshness.ACT if age <= limits.act else Freshness.STALE
+    return freshness_of(age, limits)
 
 
 def _key(secret: str) -> bytes:

@@ -223,6 +223,11 @@ CONFLICTED = (
     "{number} with external-gate workflows show {id}"
 )
 
+INBOX_ENTRY = (
+    "a delivery was acknowledged and cannot be recorded, so its workflow has not begun; the error "
+    "says why, and it is tried again every second: report it if it does not end"
+)
+
 WEBHOOK_MISSED = (
     "a threshold was reached and Metronome's payment_gate.external_initiate did not come: see that "
     "webhooks arrive (external-gate doctor), then what is missing: external-gate workflows missing "

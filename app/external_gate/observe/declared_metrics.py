@@ -44,6 +44,13 @@ class IntakeMetrics:
             "notifications_pruned_total",
             "Notifications removed after their time because they belong to nothing.",
         )
+        self.inbox = add.gauge(
+            "inbox_waiting",
+            "Deliveries that were acknowledged in a rush and wait to be recorded.",
+        )
+        self.inbox_age = add.gauge(
+            "inbox_oldest_age_seconds", "How long the oldest of them has waited, in seconds."
+        )
         self.age = add.histogram(
             "notification_age_seconds",
             "Age of acknowledged notifications by their signed date, in seconds.",

@@ -21,6 +21,8 @@ NOTIFICATION_CONFLICTED: Final = "notification_conflicted"
 NOTIFICATION_REFUSED: Final = "notification_refused"
 WEBHOOK_MISSED: Final = "webhook_missed"  # a threshold was reached, and no charge asked for
 NOTIFICATIONS_PRUNED: Final = "notifications_pruned"
+INBOX_FAILED: Final = "inbox_failed"  # nothing of it is recorded until it ends
+INBOX_ENTRY_FAILED: Final = "inbox_entry_failed"  # it stays, and is tried again
 ROUND_FAILED: Final = "round_failed"  # it is made again at its next time
 CLOCK_SUSPECTED: Final = "clock_suspected"
 

@@ -38,13 +38,14 @@ class Metrics:
         self._machinery = MachineryMetrics(self._catalogue)
         self._endpoints: set[str] = set()
 
-    def notification_recorded(
-        self, receipt: str, age: timedelta, *, conflict: bool, flawed: bool
-    ) -> None:
+    def notification_acknowledged(self, receipt: str, age: timedelta) -> None:
         """Count an acknowledged notification."""
         self._intake.notifications.at(receipt).inc()
         # A date in our future, as far as that is let in, is no age.
         self._intake.age.observe(max(0.0, age.total_seconds()))
+
+    def notification_judged(self, *, conflict: bool, flawed: bool) -> None:
+        """Count what was wrong with a recorded notification."""
         if conflict:
             self._intake.conflicts.inc()
         if flawed:
@@ -134,6 +135,9 @@ class Metrics:
         self._workflows.breakers.set(counts.breakers_open)
         for kind in IncidentKind:
             self._workflows.incidents.at(kind).set(counts.incidents.get(kind, 0))
+        self._intake.inbox.set(counts.inbox)
+        inbox_age = now - (counts.inbox_since or now)
+        self._intake.inbox_age.set(max(0.0, inbox_age.total_seconds()))
         self._set_notices(counts, now)
         unresolved = counts.by_state.get(State.UNRESOLVED, 0)
         self._workflows.unknowns.set(unresolved + counts.held.get(HeldReason.UNKNOWN_CHARGE, 0))

@@ -170,6 +170,10 @@ class LoggingObserver:
         else:
             self._log.error(events.STEP_FAILED, **facts, cause=error, exc_info=error)
 
+    def acknowledged(self, receipt: str, age: timedelta) -> None:
+        """Count a durable delivery."""
+        self._metrics.notification_acknowledged(receipt, age)
+
     def recorded(
         self,
         recorded: NotificationKept,
@@ -179,13 +183,10 @@ class LoggingObserver:
         *,
         held: HeldReason | None = None,
     ) -> None:
-        """Log a durable delivery; `held` says why it began a workflow that waits for a person."""
+        """Log a recorded delivery; `held` says why it began a workflow that waits for a person."""
         is_new = recorded.receipt == "recorded"
-        self._metrics.notification_recorded(
-            recorded.receipt,
-            age,
-            conflict=recorded.conflict,
-            flawed=flaw is not None and is_new,
+        self._metrics.notification_judged(
+            conflict=recorded.conflict, flawed=flaw is not None and is_new
         )
         facts = {
             "number": recorded.number,

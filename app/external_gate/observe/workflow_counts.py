@@ -42,6 +42,16 @@ class WorkflowCounts(Protocol):
         ...
 
     @property
+    def inbox(self) -> int:
+        """Give how many deliveries wait to be recorded."""
+        ...
+
+    @property
+    def inbox_since(self) -> datetime | None:
+        """Give when the oldest of them was received; None when none waits."""
+        ...
+
+    @property
     def notices_waiting(self) -> Mapping[str, int]:
         """Give how many notices are on their way to each endpoint."""
         ...

@@ -30,6 +30,7 @@ class Table:
 TABLES = (
     Table("workflows", ("workflow_id",), is_numbered=True),
     Table("notifications", ("number",), is_numbered=True),
+    Table("inbox", ("number",), is_numbered=True),
     Table("attempts", ("workflow_id", "number")),
     Table("evidence", ("number",), is_numbered=True),
     Table("releases", ("workflow_id", "verdict", "generation")),

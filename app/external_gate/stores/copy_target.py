@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
-from psycopg import sql
-
 from external_gate.domain.errors import Refused
 from external_gate.stores.copied_tables import (
     TABLES,
@@ -72,15 +70,8 @@ class CopyTarget:
 
     def append(self, table: Table, columns: Sequence[str], lines: Sequence[Line]) -> None:
         """Add rows, all or none."""
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-            sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
-        )
-        with (
-            self._asked() as transaction,
-            transaction.connection.cursor().copy(statement) as rows,
-        ):
-            for line in lines:
-                rows.write_row(line)
+        with self._asked() as transaction:
+            transaction.copy_in(table.name, columns, lines)
 
     def page(
         self, table: Table, columns: Sequence[str], *, after: Key | None, limit: int

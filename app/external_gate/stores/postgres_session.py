@@ -13,9 +13,11 @@ from functools import lru_cache
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
 from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.postgres_faults import is_passing, translate
+from external_gate.stores.rows import Value
 from external_gate.stores.sql_transaction import Parameters, Rows
 
 Connection = psycopg.Connection[TupleRow]
@@ -57,6 +59,19 @@ class PostgresTransaction:
         cursor = self.connection.cursor()
         cursor.executemany(in_postgres(sql), parameters)
         return cursor
+
+    def copy_in(self, table: str, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> None:
+        """Add rows as one stream, all or none."""
+        statement = SQL("COPY {} ({}) FROM STDIN").format(
+            Identifier(table), SQL(", ").join(map(Identifier, columns))
+        )
+        try:
+            with self.connection.cursor().copy(statement) as stream:
+                for line in lines:
+                    stream.write_row(line)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self.met_read_only = True
+            raise
 
     def first_of_each(self, sql: str, parameters: Sequence[Parameters]) -> list[TupleRow | None]:
         """Run one statement for every set, in one round trip; give the first row of each."""

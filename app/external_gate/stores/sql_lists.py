@@ -7,7 +7,7 @@ from external_gate.domain.clock import from_milliseconds, to_milliseconds
 from external_gate.domain.ledger import Deferral, IncidentKind
 from external_gate.domain.workflow import ENDED, HeldReason, State, Workflow
 from external_gate.stores.documents import write_json
-from external_gate.stores.rows import Value, notification_from, workflow_from
+from external_gate.stores.rows import Value, instant, notification_from, workflow_from
 from external_gate.stores.sql_outbox import read_waiting
 from external_gate.stores.sql_transaction import Transaction, select, select_one
 from external_gate.stores.store_records import Counts, Notification, WorkflowFilter
@@ -26,6 +26,8 @@ WHERE deferred_by IS NOT NULL AND state IN ('ready', 'held') GROUP BY deferred_b
 """
 
 _INCIDENTS = "SELECT kind, count(*) AS incidents FROM incidents GROUP BY kind"
+
+_INBOX = "SELECT count(*), min(received_at) FROM inbox"
 
 _NOTIFICATION = "SELECT * FROM notifications WHERE number = ?"
 
@@ -98,6 +100,7 @@ def read_counts(transaction: Transaction) -> Counts:
     }
     deferred, breakers_open = _read_deferred(transaction)
     waiting, since, dead = read_waiting(transaction)
+    inbox, inbox_since = transaction.execute(_INBOX).fetchone()
     return Counts(
         by_state=dict(by_state),
         oldest_by_state={state: from_milliseconds(at) for state, at in oldest.items()},
@@ -105,6 +108,8 @@ def read_counts(transaction: Transaction) -> Counts:
         deferred=deferred,
         breakers_open=breakers_open,
         incidents=incidents,
+        inbox=inbox,
+        inbox_since=instant(inbox_since),
         notices_waiting=waiting,
         notices_waiting_since=since,
         notices_dead=dead,

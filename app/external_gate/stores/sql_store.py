@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial, wraps
+from functools import partial
 
 from external_gate.domain.evidence import Evidence
 from external_gate.domain.host_notice import Subscriptions
@@ -23,18 +23,17 @@ from external_gate.stores import (
 )
 from external_gate.stores.aftermath_verbs import AftermathVerbs
 from external_gate.stores.crowd import Crowd
+from external_gate.stores.inbox_verbs import InboxVerbs
 from external_gate.stores.outbox_verbs import OutboxVerbs
 from external_gate.stores.payer_verbs import PayerVerbs
 from external_gate.stores.report_verbs import ReportVerbs
 from external_gate.stores.sql_access import Stage
-from external_gate.stores.sql_transaction import Transaction
 from external_gate.stores.store_records import (
     Change,
     Counts,
     Dossier,
     KeptNotice,
     NewNotice,
-    NewNotification,
     NoticeTaken,
     Notification,
     Recorded,
@@ -43,13 +42,10 @@ from external_gate.stores.store_records import (
 
 __all__ = ["SqlStore", "Stage"]
 
-_Recording = Callable[[Transaction, Sequence[NewNotification]], Sequence[Recorded]]
 
-
-class SqlStore(OutboxVerbs, ReportVerbs, AftermathVerbs, PayerVerbs):
+class SqlStore(InboxVerbs, OutboxVerbs, ReportVerbs, AftermathVerbs, PayerVerbs):
     """`Store` but for opening and closing: what is atomic is decided here, once for all."""
 
-    _recording: _Recording = staticmethod(sql_intake.record)
     restored: int | None = None
     """How many workflows were marked when the database was found an older copy; else None."""
 
@@ -67,19 +63,6 @@ class SqlStore(OutboxVerbs, ReportVerbs, AftermathVerbs, PayerVerbs):
     def keep_notices(self, subscriptions: Subscriptions) -> None:
         """Write notices from now on."""
         self._subscriptions = subscriptions
-
-        @wraps(sql_intake.record)
-        def record(
-            transaction: Transaction, notifications: Sequence[NewNotification]
-        ) -> list[Recorded]:
-            return sql_intake.record(transaction, notifications, subscriptions)
-
-        # One function for all calls: what is gathered is what was submitted with the same one.
-        self._recording = record
-
-    async def record(self, notification: NewNotification) -> Recorded:
-        """Make a notification durable, with the workflow it begins."""
-        return await self._take_in_together(self._recording, notification)
 
     async def begin(
         self, number: int, workflow: Workflow, *, entry: HistoryEntry | None = None

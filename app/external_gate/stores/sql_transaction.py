@@ -59,6 +59,15 @@ class Pipelined(Protocol):
         ...
 
 
+@runtime_checkable
+class Copying(Protocol):
+    """A transaction that takes many rows as one stream."""
+
+    def copy_in(self, table: str, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> None:
+        """Add rows, all or none."""
+        ...
+
+
 def first_of_each(
     transaction: Transaction, sql: str, parameters: Sequence[Parameters]
 ) -> list[Any]:
@@ -68,6 +77,18 @@ def first_of_each(
     # All rows are fetched, or the statement would stay open.
     found = [transaction.execute(sql, one).fetchall() for one in parameters]
     return [rows[0] if rows else None for rows in found]
+
+
+def append(
+    transaction: Transaction, table: str, columns: Sequence[str], lines: Sequence[Sequence[Value]]
+) -> None:
+    """Add rows to a table, of which nothing is asked back."""
+    if isinstance(transaction, Copying):
+        transaction.copy_in(table, columns, lines)
+        return
+    places = ", ".join("?" * len(columns))
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - ours
+    transaction.executemany(sql, lines)
 
 
 def select(transaction: Transaction, sql: str, parameters: Parameters = ()) -> list[Row]:

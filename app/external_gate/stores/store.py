@@ -1,6 +1,6 @@
 """The contract of a store, in the engine's verbs; it says what is atomic.
 
-Four subjects beside the workflows stand in modules of their own, `store_*`.
+Five subjects beside the workflows stand in modules of their own, `store_*`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from external_gate.domain.identifiers import AttemptKey, WorkflowId
 from external_gate.domain.ledger import HistoryEntry, Incident
 from external_gate.domain.workflow import Facts, HeldReason, Workflow
 from external_gate.stores.store_aftermaths import AftermathStore
+from external_gate.stores.store_inbox import InboxStore
 from external_gate.stores.store_outbox import OutboxStore
 from external_gate.stores.store_payers import PayerStore
 from external_gate.stores.store_records import (
@@ -29,7 +30,7 @@ from external_gate.stores.store_records import (
 from external_gate.stores.store_reports import ReportStore
 
 
-class Store(OutboxStore, ReportStore, AftermathStore, PayerStore, Protocol):
+class Store(InboxStore, OutboxStore, ReportStore, AftermathStore, PayerStore, Protocol):
     """Keeps notifications, workflows, attempts, evidence, releases, history, payers and notices.
 
     Every method that writes returns after a durable commit (P1). All raise `Unavailable` when the
@@ -77,6 +78,10 @@ class Store(OutboxStore, ReportStore, AftermathStore, PayerStore, Protocol):
         A `report` is kept with it and held against the workflows of its contract and invoice, as
         `report_rules` says: a line in the history, or an incident, each once per workflow; nothing
         moves. What is new is offered to `forward_to` in the same transaction, never a repetition.
+
+        In a rush all this may wait: the delivery is durable in the inbox, and its answer the same,
+        but `number` is 0 until `record_from_inbox`. Only a repetition of what another process,
+        or an earlier life, has left in the inbox is answered `RECORDED`; it is recorded once.
         """
         ...
 

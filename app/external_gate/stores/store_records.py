@@ -79,11 +79,30 @@ class Recorded:
 
     receipt: Receipt
     number: int
+    """0 while it waits in the inbox."""
     workflow_id: WorkflowId | None = None
     conflict: bool = False
     """Whether it brought other facts for a known workflow."""
     contradicts: bool = False
     """Whether it reports another outcome than was decided: an incident was raised."""
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether it is kept in the inbox, and recorded later."""
+        return self.number == 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDelivery:
+    """A delivery whose signature was good, as it came; the inbox keeps what a rush brought."""
+
+    body: bytes
+    signed_at: datetime
+    received_at: datetime
+    headers: Mapping[str, str]
+    """From the inbox only those that are passed on with it."""
+    number: int = 0
+    """In the inbox; as a notification it gets another one. 0 when it never was there."""
 
 
 class NoticeReceipt(StrEnum):
@@ -240,6 +259,10 @@ class Counts:
     breakers_open: int = 0
     """For how many payment methods a workflow waits, `ready` or `held`, because of declines."""
     incidents: Mapping[IncidentKind, int] = field(default_factory=dict)
+    inbox: int = 0
+    """How many deliveries were acknowledged in a rush and wait to be recorded."""
+    inbox_since: datetime | None = None
+    """When the oldest of them was received."""
     notices_waiting: Mapping[str, int] = field(default_factory=dict)
     """Per endpoint of the host application."""
     notices_waiting_since: Mapping[str, datetime] = field(default_factory=dict)

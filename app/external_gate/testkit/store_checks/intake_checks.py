@@ -17,10 +17,12 @@ from external_gate.testkit.store_checks.store_samples import (
     NOW,
     W1,
     begun,
+    caught_up,
     change,
     charging,
     claimed,
     facts,
+    initiate,
     later,
     received,
     told,
@@ -259,6 +261,7 @@ async def all_of_many_at_once_are_recorded(store: Store) -> None:
     async with anyio.create_task_group() as tasks:
         for workflow_id in ids * 2:  # each of them twice, at the same moment
             tasks.start_soon(begun, store, workflow_id)
+    same(list(await caught_up(store, map(initiate, ids))), [])
 
     kept = await store.notifications(limit=200)
     same(sorted(n.workflow_id or "" for n in kept), sorted(ids))

@@ -22,9 +22,11 @@ from external_gate.testkit.store_checks.store_samples import (
     W2,
     attempt,
     begun,
+    caught_up,
     change,
     charging,
     claimed,
+    initiate,
     key_of,
     later,
     received,
@@ -62,6 +64,22 @@ async def two_processes_never_claim_the_same_workflow(trial: StoreTrial) -> None
     twice = sorted({one for one in taken if taken.count(one) > 1})
     must(not twice, f"{len(twice)} workflows were leased by two processes: {', '.join(twice[:3])}")
     same(len(taken), MANY)
+
+
+@PROCESSES.trial(
+    cure="Take an entry out of the inbox in the transaction that records it, and record it only if "
+    "it was still there."
+)
+async def what_a_rush_leaves_is_recorded_once_by_two_processes(trial: StoreTrial) -> None:
+    brought = [initiate(WorkflowId(f"w-{number:02}")) for number in range(MANY)]
+    other = await trial.another()
+    await asyncio.gather(*map(trial.store.record, brought))
+
+    left = await asyncio.gather(caught_up(trial.store, brought), caught_up(other, brought))
+
+    same([list(each) for each in left], [[], []])
+    kept = await other.notifications(limit=2 * MANY)
+    same([one.deliveries for one in kept], [1] * MANY)
 
 
 @PROCESSES.trial()

@@ -1,6 +1,7 @@
 """Workflows, notifications and changes, as short to write as a test wants to read."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +23,7 @@ from external_gate.domain.money import Money
 from external_gate.domain.outcome import Answer, Declined, Succeeded
 from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Verdict, Workflow
 from external_gate.stores.store import Store
-from external_gate.stores.store_records import Change, Dossier, NewNotification
+from external_gate.stores.store_records import Change, Dossier, NewNotification, SignedDelivery
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -64,11 +65,13 @@ def told(
     workflow: Workflow | None,
     *,
     notification_id: str = "n-1",
-    body: bytes = b"{}",
+    body: bytes | None = None,
     at: datetime = NOW,
     **other: Any,
 ) -> NewNotification:
-    """Give a notification that begins `workflow`, or none."""
+    """Give a notification that begins `workflow`, or none; each id has a body of its own."""
+    if body is None:
+        body = f'{{"id":"{notification_id}"}}'.encode(errors="surrogatepass")
     notification = NewNotification(
         notification_id=notification_id,
         type="payment_gate.external_initiate",
@@ -82,11 +85,29 @@ def told(
     return replace(notification, **other)
 
 
+def initiate(workflow_id: WorkflowId = W1, **other: Any) -> NewNotification:
+    """Give the notification that begins a workflow; `other` as for `received`."""
+    workflow = received(workflow_id, **other)
+    return told(workflow, notification_id=f"n-of-{workflow_id}", at=other.get("at", NOW))
+
+
 async def begun(store: Store, workflow_id: WorkflowId = W1, **other: Any) -> None:
     """Record the notification that begins a workflow."""
-    at = other.get("at", NOW)
-    workflow = received(workflow_id, **other)
-    await store.record(told(workflow, notification_id=f"n-of-{workflow_id}", at=at))
+    await store.record(initiate(workflow_id, **other))
+
+
+async def caught_up(store: Store, brought: Iterable[NewNotification]) -> Sequence[SignedDelivery]:
+    """Record what waits in the inbox, as a service does; `brought` says what each body means.
+
+    Gives what waits all the same.
+    """
+    meant = {notification.body: notification for notification in brought}
+    after = 0
+    while waiting := await store.inbox(after=after, limit=100):
+        for delivery in waiting:
+            await store.record_from_inbox(delivery.number, meant[delivery.body])
+        after = waiting[-1].number
+    return await store.inbox(after=0, limit=100)
 
 
 async def claimed(store: Store, workflow_id: WorkflowId = W1, *, now: datetime = NOW) -> Dossier:

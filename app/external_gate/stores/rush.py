@@ -1,0 +1,77 @@
+"""Whether deliveries gather faster than they can be recorded, and which of them wait."""
+
+import hashlib
+
+from external_gate.domain.money import bare_currency
+from external_gate.domain.workflow import Facts
+from external_gate.stores.store_records import NewNotification
+
+RUSH_AT = 8
+"""Deliveries that gathered while one commit ran: from then on they go to the inbox first. Fewer are
+recorded within the milliseconds that a commit takes anyway."""
+
+
+class Rush:
+    """What one process knows of the inbox. Used in one thread, the one that writes.
+
+    It decides about the words of an answer and about the order of work, never about what is kept:
+    whatever comes in a rush is appended, also what is thought to be known.
+    """
+
+    def __init__(self, begins_at: int = RUSH_AT) -> None:
+        self._begins_at = begins_at
+        self._notifications: set[bytes] = set()
+        self._workflows: dict[bytes, bytes] = {}
+        self.is_on = False
+
+    def takes(self, gathered: int) -> bool:
+        """Tell whether so many go to the inbox; once begun, all do until it is empty again.
+
+        Otherwise a later delivery would be recorded before an earlier one.
+        """
+        self.is_on = self.is_on or gathered >= self._begins_at
+        return self.is_on
+
+    def ends(self) -> None:
+        """Note that nothing waits any more."""
+        self.is_on = False
+        self._notifications.clear()
+        self._workflows.clear()
+
+    def knows(self, notification: NewNotification) -> bool:
+        """Tell whether the same id, type and digest wait already."""
+        return _identity(notification) in self._notifications
+
+    def facts_agree(self, facts: Facts) -> bool | None:
+        """Tell whether a workflow that waits was told the same; None when none of it waits."""
+        known = self._workflows.get(_short(facts.workflow_id))
+        return None if known is None else known == _meaning(facts)
+
+    def note(self, notification: NewNotification) -> None:
+        """Note that a delivery waits."""
+        self._notifications.add(_identity(notification))
+        if notification.workflow is not None:
+            facts = notification.workflow.facts
+            self._workflows.setdefault(_short(facts.workflow_id), _meaning(facts))
+
+
+def _identity(notification: NewNotification) -> bytes:
+    return _short(notification.notification_id, notification.type, notification.digest)
+
+
+def _meaning(facts: Facts) -> bytes:
+    """Give the same for facts that agree, as `store_rules.differences` compares them."""
+    return _short(
+        facts.workflow_type,
+        facts.customer_id,
+        facts.contract_id,
+        facts.invoice_id,
+        "" if facts.total is None else str(facts.total.as_integer_ratio()),
+        bare_currency(facts.currency),
+    )
+
+
+def _short(*texts: str) -> bytes:
+    """Give 16 bytes for texts, in which no two different ones run together."""
+    joined = "\0".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(joined, digest_size=16).digest()

@@ -1,0 +1,145 @@
+"""The inbox: what is acknowledged in a rush is kept as it came, and recorded when there is time."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from external_gate.domain.clock import from_milliseconds, to_milliseconds
+from external_gate.domain.host_notice import Subscriptions
+from external_gate.domain.identifiers import WorkflowId
+from external_gate.domain.workflow import Facts
+from external_gate.stores import sql_intake
+from external_gate.stores.documents import write_json
+from external_gate.stores.rows import Row, Value, facts_from
+from external_gate.stores.rush import Rush
+from external_gate.stores.sql_transaction import Transaction, append, select
+from external_gate.stores.store_records import NewNotification, Receipt, Recorded, SignedDelivery
+from external_gate.stores.store_rules import differences
+
+_COLUMNS = ("body", "signed_at", "received_at", "headers")
+
+_READ = "SELECT * FROM inbox WHERE number > :after ORDER BY number LIMIT :limit"
+
+_TAKE_OUT = """
+DELETE FROM inbox WHERE number IN (SELECT CAST(value AS bigint) FROM json_each(?)) RETURNING number
+"""
+
+_IS_ANY_BEHIND = "SELECT 1 FROM inbox WHERE number > ? LIMIT 1"
+
+_NOTIFICATIONS = """
+SELECT notification_id, type, digest FROM notifications
+WHERE notification_id IN (SELECT value FROM json_each(?))
+"""
+
+_WORKFLOWS = """
+SELECT workflow_id, workflow_type, customer_id, contract_id, invoice_id, invoice_total,
+    invoice_currency
+FROM workflows WHERE workflow_id IN (SELECT value FROM json_each(?))
+"""
+
+
+WAITS = 0
+"""The number of what is not recorded yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """An entry of the inbox, read again."""
+
+    number: int
+    notification: NewNotification
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is recorded already of what comes."""
+
+    notifications: frozenset[tuple[str, str, str]]
+    facts: Mapping[str, Facts]
+
+
+def keep(
+    transaction: Transaction, notifications: Sequence[NewNotification], rush: Rush
+) -> list[Recorded]:
+    """Append deliveries to the inbox, repeated ones too; give each the answer it will have been."""
+    append(transaction, "inbox", _COLUMNS, [_line(each) for each in notifications])
+    known = _known(transaction, [each for each in notifications if each.concerns_us])
+    kept = []
+    for notification in notifications:
+        kept.append(
+            Recorded(_receipt(notification, known, rush), WAITS, _workflow_of(notification))
+        )
+        rush.note(notification)
+    return kept
+
+
+def read_inbox(transaction: Transaction, *, after: int, limit: int) -> list[SignedDelivery]:
+    """Read what waits behind a number, in the order in which it came."""
+    return [_entry(row) for row in select(transaction, _READ, {"after": after, "limit": limit})]
+
+
+def record_understood(
+    transaction: Transaction,
+    understood: Sequence[Understood],
+    subscriptions: Subscriptions,
+    rush: Rush,
+) -> list[Recorded | None]:
+    """Take entries out of the inbox and record them; None for those that were taken out before."""
+    numbers = write_json([each.number for each in understood])
+    ours = {number for (number,) in transaction.execute(_TAKE_OUT, (numbers,)).fetchall()}
+    wanted = [each.notification for each in understood if each.number in ours]
+    recorded = iter(sql_intake.record(transaction, wanted, subscriptions) if wanted else ())
+    last = max(each.number for each in understood)
+    if transaction.execute(_IS_ANY_BEHIND, (last,)).fetchone() is None:
+        rush.ends()
+    return [next(recorded) if each.number in ours else None for each in understood]
+
+
+def _known(transaction: Transaction, notifications: Iterable[NewNotification]) -> _Known:
+    """Look up what is recorded, for all of them at once."""
+    listed = list(notifications)
+    ids = write_json([each.notification_id for each in listed])
+    begun = write_json([each.workflow.workflow_id for each in listed if each.workflow])
+    notified = transaction.execute(_NOTIFICATIONS, (ids,)).fetchall()
+    return _Known(
+        frozenset((found, kind, digest.hex()) for found, kind, digest in notified),
+        {row["workflow_id"]: facts_from(row) for row in select(transaction, _WORKFLOWS, (begun,))},
+    )
+
+
+def _receipt(notification: NewNotification, known: _Known, rush: Rush) -> Receipt:
+    """Give the answer, as `sql_intake.record` would; a conflict shows when it is recorded."""
+    if not notification.concerns_us:
+        return Receipt.IGNORED
+    identity = (notification.notification_id, notification.type, notification.digest)
+    if identity in known.notifications or rush.knows(notification):
+        return Receipt.DUPLICATE
+    if notification.report is not None or notification.workflow is None:
+        return Receipt.RECORDED
+    facts = notification.workflow.facts
+    recorded = known.facts.get(facts.workflow_id)
+    agree = rush.facts_agree(facts) if recorded is None else not differences(recorded, facts)
+    return Receipt.DUPLICATE if agree else Receipt.RECORDED
+
+
+def _workflow_of(notification: NewNotification) -> WorkflowId | None:
+    return notification.workflow.workflow_id if notification.workflow else None
+
+
+def _line(notification: NewNotification) -> tuple[Value, ...]:
+    return (
+        notification.body,
+        to_milliseconds(notification.signed_at),
+        to_milliseconds(notification.received_at),
+        write_json(dict(notification.headers)) if notification.headers else None,
+    )
+
+
+def _entry(row: Row) -> SignedDelivery:
+    return SignedDelivery(
+        body=row["body"],
+        signed_at=from_milliseconds(row["signed_at"]),
+        received_at=from_milliseconds(row["received_at"]),
+        headers=json.loads(row["headers"]) if row["headers"] else {},
+        number=row["number"],
+    )
