@@ -18,6 +18,8 @@ def settled_down(universe: "Universe") -> bool:
     """Tell whether nothing will happen by itself any more that could change an end."""
     if universe.courier.on_the_way or any(g.fortunes.undecided for g in universe.gateways.values()):
         return False
+    if universe.world.database.reader.execute("SELECT 1 FROM inbox LIMIT 1").fetchone():
+        return False
     return all(_is_at_rest(universe, fate) for fate in universe.world.truth.fates.values())
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import Random
 
 from external_gate.domain.charge import Payer
 from external_gate.domain.clock import HighWater
@@ -16,6 +17,7 @@ from external_gate.engine.operations import Operations
 from external_gate.engine.worker import Worker
 from external_gate.guards.rules import GuardRules
 from external_gate.intake.gateway_notices import NoticeReceiver
+from external_gate.intake.inbox import InboxRecorder
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits
 from external_gate.metronome.billing import ReleaseAnswer
@@ -32,6 +34,9 @@ from tests.simulation.world import World
 LEASE = timedelta(seconds=60)
 POLL = timedelta(seconds=1)
 SECRET = "whsec-of-the-simulation"
+
+RUSHES_LAST_SECONDS = (0.1, 60.0, 4 * 3600.0)
+"""Around which what came in a rush waits in the inbox; mostly it is milliseconds."""
 
 MOST_CLAIMS_AT_ONCE = 60
 """Of one workflow without time passing; more means that the engine runs hot."""
@@ -52,13 +57,21 @@ class Service:
     """A process with everything that the product runs in one."""
 
     def __init__(
-        self, world: World, setting: Setting, *, name: str, clock_is_off: timedelta
+        self,
+        world: World,
+        setting: Setting,
+        *,
+        name: str,
+        clock_is_off: timedelta,
+        rush: Random | None = None,
     ) -> None:
         self.process = Process(world, name, clock_is_off=clock_is_off)
         self._world = world
         high_water = HighWater(elapsed=world.loop.time)
         store = StoreEdge(world, self.process)
         store.high_water = high_water
+        if rush is not None:
+            store.rush_at = 1
         engine = Engine(
             store=store,
             billing=MetronomeEdge(world, self.process, setting.metronome, high_water),
@@ -80,15 +93,37 @@ class Service:
         self.notice_receiver = NoticeReceiver(
             store, engine.gateways, self.process.clock, _DeafToGateways()
         )
+        self._rush = rush
+        self._recorder = InboxRecorder(
+            store, self.receiver, self.process.clock, POLL, _InboxWatch(world)
+        )
         self.worker = Worker(engine, owner=name, concurrency=4, lease=LEASE, poll=POLL)
         self.process.idle = lambda: self.worker.running == 0
         self._alarm: asyncio.TimerHandle | None = None
 
     def start(self) -> "asyncio.Task[None]":
         """Begin to work; the task ends with the world."""
-        task = self._world.loop.create_task(self.worker.run())
+        task = self._world.loop.create_task(self._work())
         self.wake_when_due()
         return task
+
+    async def _work(self) -> None:
+        recording = [self._keep_recording(self._rush)] if self._rush else []
+        await asyncio.gather(self.worker.run(), *recording)
+
+    async def _keep_recording(self, rush: Random) -> None:
+        """Record what waits, also what earlier lives have left, after a while that chance gives."""
+        while True:
+            left = self.receiver.pressure.left
+            left.clear()
+            try:
+                await self._recorder.run_once()
+            except Unavailable as away:
+                self._world.timeline.tell(self.process.name, "could not record: {!r}", away)
+            else:
+                await left.wait()
+            await asyncio.sleep(rush.choice(RUSHES_LAST_SECONDS) * rush.random())
+            await self.process.passes()
 
     def wake_when_due(self) -> None:
         """Wake the worker when the next workflow can be claimed, by this machine's clock."""
@@ -144,6 +179,18 @@ class _Deaf:
     ) -> None: ...
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None: ...
+
+
+class _InboxWatch:
+    """The observer of the inbox: what cannot be recorded breaks the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def inbox_failed(self, error: Exception) -> None: ...
+
+    def entry_failed(self, number: int, error: Exception) -> None:
+        self._world.truth.breaks("bug", f"entry {number} of the inbox: {error!r}")
 
 
 class _DeafToGateways:

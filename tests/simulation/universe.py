@@ -39,6 +39,9 @@ PEACE_LASTS = timedelta(days=10)
 LOOK_EVERY = timedelta(hours=3)
 MOST_PROCESSES = 3
 
+RUSHED = 0.2
+"""Of the worlds: there every delivery goes to the inbox first, and is recorded later."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -105,6 +108,10 @@ class Universe:
         self._customers: dict[str, str] = {}
         self.ends: Counter[str] = Counter()
         chances = world.chances
+        # With chances of its own, so that all other worlds stay as they are.
+        self._rushed = Random(f"{chances.seed} throng").random() < RUSHED  # noqa: S311 - a world's
+        if self._rushed:
+            chances.struck["rushed_world"] += 1
         self.gateways = {
             "main": self._gateway("main", kind_for(gateway_class, chances)),
             "second": self._gateway("second", kind_for("drawn", chances)),
@@ -155,6 +162,7 @@ class Universe:
             self.setting,
             name=f"p{self._lives}",
             clock_is_off=timedelta(seconds=off),
+            rush=Random(f"{chances.seed} {self._lives}") if self._rushed else None,  # noqa: S311 - a world's
         )
         self.services.append(service)
 
