@@ -139,7 +139,8 @@ class DoomedStore(SqlStore):
     async def _take_in_together(
         self, together: Callable[[Transaction, Sequence[Item]], Sequence[Result]], item: Item
     ) -> Result:
-        async with self._doom.around(together.__name__, commits=True):
+        name = together.__name__.removeprefix("_").removesuffix("_together")
+        async with self._doom.around(name, commits=True):
             result = await super()._take_in_together(together, item)
         self._has_work = True
         return result

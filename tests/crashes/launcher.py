@@ -113,6 +113,8 @@ async def doomed_service(folder: Path, doom: Doom, *, exclusive: bool) -> AsyncI
     loaded = load(folder / "external-gate.toml", os.environ, check_gateway=check_gateway)
     configure_logs(loaded)
     store = _doomed_store(loaded, doom, exclusive=exclusive)
+    if (folder / "rushed").exists():
+        store.rush_at = 1
     guards.GUARDS = (*guards.GUARDS, by_amount)
     service = _assemble(loaded, store, doom, MovedClock(folder / "clock"))
     try:

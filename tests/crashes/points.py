@@ -59,6 +59,8 @@ def targets_of_moves() -> list[Target]:
 
 STEPS = (
     ("charged", "record", ("before", "inside", "after")),
+    ("charged in a rush", "record", ("before", "inside", "after")),
+    ("charged in a rush", "record_from_inbox", ("before", "inside", "after")),
     ("charged", "claim", ("before", "after")),
     ("told by the gateway", "record_notices", ("before", "inside", "after")),
     ("charged", "save charging-paid engine", ("inside",)),

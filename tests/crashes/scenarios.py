@@ -60,6 +60,12 @@ def charged(stage: Stage) -> None:
     stage.begin("pm_ok")
 
 
+@play("released", rushed=True)
+def charged_in_a_rush(stage: Stage) -> None:
+    """What Metronome delivers goes to the inbox first."""
+    stage.begin("pm_ok")
+
+
 @play("released")
 def charged_by_a_host_without_keys(stage: Stage) -> None:
     """The one that forgives nothing: every repeat takes the money again."""

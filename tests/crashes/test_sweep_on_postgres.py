@@ -15,7 +15,16 @@ from tests.crashes.sweep import Sweep
 def test_every_step_of_the_store_and_every_lost_answer_is_swept() -> None:
     swept = {t.point.what for t in targets_on_postgres() if t.point is not None}
 
-    assert swept >= {"record", "record_notices", "claim", "acquire", "renew", "want_hold", *EDGES}
+    assert swept >= {
+        "record",
+        "record_from_inbox",
+        "record_notices",
+        "claim",
+        "acquire",
+        "renew",
+        "want_hold",
+        *EDGES,
+    }
 
 
 @pytest.mark.slow

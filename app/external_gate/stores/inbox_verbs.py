@@ -30,7 +30,7 @@ class InboxVerbs(SqlAccess):
     ) -> Recorded | None:
         """Record what waited, and take it out."""
         understood = Understood(number, notification)
-        return await self._take_in_together(self._record_understood, understood)
+        return await self._take_in_together(self._record_from_inbox_together, understood)
 
     @cached_property
     def _rush(self) -> Rush:
@@ -43,7 +43,7 @@ class InboxVerbs(SqlAccess):
             return sql_inbox.keep(transaction, notifications, self._rush)
         return sql_intake.record(transaction, notifications, self._subscriptions)
 
-    def _record_understood(
+    def _record_from_inbox_together(
         self, transaction: Transaction, understood: Sequence[Understood]
     ) -> Sequence[Recorded | None]:
         return sql_inbox.record_understood(transaction, understood, self._subscriptions, self._rush)
