@@ -11,6 +11,7 @@ from bench.plan import Plan
 from bench.rounds import Contender
 from bench.samples import Sample
 from bench.servers.database import DatabaseServer, running_database
+from bench.servers.kept import until_recorded
 from bench.servers.process import Server
 
 
@@ -43,7 +44,10 @@ class Workshop:
 
         def measure(seconds: float) -> Sample:
             server.demand_alive()
-            return self.load.closed(server.port, connections=connections, seconds=seconds)
+            sample = self.load.closed(server.port, connections=connections, seconds=seconds)
+            if server.store_url:  # or what it has put off would burden the next one's turn
+                until_recorded(server.store_url)
+            return sample
 
         return Contender(name or server.name, measure)
 

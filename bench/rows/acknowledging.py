@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from bench.samples import MICROSECONDS
 from bench.servers.family import seconds_of_family
+from bench.servers.kept import until_recorded
 from bench.servers.process import Server
 from bench.workshop import Workshop
 
@@ -29,8 +30,11 @@ def _told(name: str, server: Server, workshop: Workshop, connections: int, *, be
     workshop.load.closed(server.port, connections=connections, seconds=workshop.plan.seconds)
     each = MICROSECONDS / workshop.load.sent[server.port][-1].count
     own = (seconds_of_family(process) - before) * each
-    told = f"Processor time per acknowledgement, {name}: {own:,.0f} µs"
-    if database is None:
+    others = (database.processor_seconds() - of_database) * each if database else 0.0
+    beside_it = f" and {others:,.0f} µs of PostgreSQL's own processes" if database else ""
+    told = f"Processor time per acknowledgement, {name}: {own:,.0f} µs{beside_it}"
+    if not server.store_url:
         return f"{told}."
-    others = (database.processor_seconds() - of_database) * each
-    return f"{told} and {others:,.0f} µs of PostgreSQL's own processes."
+    until_recorded(server.store_url)
+    later = (seconds_of_family(process) - before) * each - own
+    return f"{told}; {later:,.0f} µs more until it was recorded, after the rush."

@@ -117,13 +117,11 @@ HISTORY = Row(
     "Databases with few and with many finished workflows: one that was really finished, copied by "
     "bulk statements with other ids. In each of them 32 workflows are due and 20 held, and 10 "
     "finished ones have incidents. Asked through the service's own store and receiver; a claim is "
-    "given back off the clock, and notifications are taken in 64 at once, without HTTP. Figures "
-    "are the ratio of the time that one takes.",
+    "given back off the clock, and notifications are taken in 64 at once, without HTTP, and "
+    "recorded off the clock. Figures are the ratio of the time that one takes.",
     measure,
     limit="ids without an order, which Metronome gives. What is claimed and listed stands in "
-    "indexes that hold nothing finished, and costs the same. An acknowledgement enters its ids "
-    "anywhere in five trees. With few workflows a commit's entries share a few pages; with many "
-    "each has a page of its own, which goes to the log and to the file for it alone, and is read "
-    "first where it is not in memory (see the sizes above, and the machine). How much of it is "
-    "reading was not measured.",
+    "indexes that hold nothing finished, and costs the same. An acknowledgement appends, but looks "
+    "up its ids anywhere in two trees, whose pages are read first where they are not in memory "
+    "(see the sizes above, and the machine).",
 )

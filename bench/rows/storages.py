@@ -91,7 +91,8 @@ STORAGES = Row(
     "connection, WAL, `synchronous=FULL`. DBOS and procrastinate: enqueue only, nobody works on "
     "the queue meanwhile; pools of 16 connections; PostgreSQL with `fsync` on.",
     measure,
-    limit="what is kept, see row 1. All who wait for the one connection of aiosqlite share its "
-    "commits too, and it keeps one row under one id. What enqueues on PostgreSQL has two cores: "
-    "its own and the one of PostgreSQL's processes, whose times stand above.",
+    limit="the processor, see row 1: all of these stand behind the same endpoint, whose own time "
+    "is in each of them, so that nobody can be several times faster than one who adds little to "
+    "it. All who wait for the one connection of aiosqlite share its commits too. What "
+    "enqueues on PostgreSQL has two cores: its own and the one of PostgreSQL's processes.",
 )

@@ -1,6 +1,7 @@
 """Proves after a race that everything that was acknowledged is in the database."""
 
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,8 +11,20 @@ from bench.faults import LostNotification, WrongAnswer
 from bench.load.load_process import Sent
 from bench.load.notifications import notification_id
 
+PATIENCE_SECONDS = 120.0
+LOOK_SECONDS = 0.02
+
 SQLITE = "sqlite:///"
 SHOWN = 3
+
+
+def until_recorded(store_url: str) -> None:
+    """Wait until nothing waits in the inbox that a rush has left. Raises `WrongAnswer`."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while _numbers(store_url, ["SELECT count(*) FROM inbox"]) != [0]:
+        if time.monotonic() > give_up_at:
+            raise WrongAnswer(f"{store_url} still has an inbox after {PATIENCE_SECONDS:.0f} s")
+        time.sleep(LOOK_SECONDS)
 
 
 def prove_nothing_lost(store_url: str, sent: Iterable[Sent]) -> int:
@@ -19,6 +32,7 @@ def prove_nothing_lost(store_url: str, sent: Iterable[Sent]) -> int:
 
     Raises `LostNotification`.
     """
+    until_recorded(store_url)
     kept, acknowledged, missing = _kept(store_url), 0, []
     for order in sent:
         for number in range(order.count):

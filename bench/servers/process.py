@@ -26,6 +26,8 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    store_url: str = ""
+    """Of external-gate, which may leave something to be done after a load; empty for all others."""
 
     def resident_mb(self) -> float:
         """Give its resident memory in MB (10^6 bytes), children not included."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.load.notifications import SECRET
@@ -57,7 +57,7 @@ def running_product(
     command = write_config(name, folder, setup, port)
     log = folder / f"{name}.log"
     with started(name, command, port=port, log=log, cores=cores, ready="/readyz") as server:
-        yield server
+        yield replace(server, store_url=setup.store_url)
 
 
 def write_config(name: str, folder: Path, setup: Setup, port: int) -> list[str]:

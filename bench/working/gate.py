@@ -1,6 +1,7 @@
 """external-gate's own service, put together from a configuration as `serve` does, without the web.
 
-Notifications are received first, off the clock; then its worker runs until all are released.
+Notifications are received first, off the clock; then its worker, and what records them, run until
+all are released.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from external_gate.metronome.client import MetronomeClient
 from external_gate.observe.metrics import Metrics
 from external_gate.observe.observer import LoggingObserver
 from external_gate.settings import Loaded, load
+from external_gate.stores.store_records import Counts
 
 FIRST_GUESS = 150.0
 """Workflows per second."""
@@ -88,9 +90,11 @@ class GateCrew:
         observer, worker, spent = self._observer, self._service.worker(), ProcessorTime()
         before, cpu = observer.released, time.process_time()
         began = observer.released_last = time.perf_counter()
+        recorder = self._service.inbox_recorder(worker.wake)
         with spent if turn.profiled else nullcontext():
-            running = asyncio.create_task(worker.run())
+            running = asyncio.gather(worker.run(), recorder.run())
             await end
+            recorder.drain()
             worker.drain()
             await running
         if observer.astray:
@@ -106,7 +110,7 @@ class GateCrew:
         await self._observer.all_released.wait()
 
     async def _nothing_is_left(self) -> None:
-        while sum((await self._service.store.counts()).by_state.values()):
+        while _left(await self._service.store.counts()):
             if self._observer.astray:
                 return
             await asyncio.sleep(LOOK_SECONDS)
@@ -115,6 +119,10 @@ class GateCrew:
         count = turn.most or max(CONCURRENCY, int(self._per_second * turn.seconds))
         await receive_all(self._service, turn.batch, count)
         return count
+
+
+def _left(counts: Counts) -> int:
+    return counts.inbox + sum(counts.by_state.values())
 
 
 async def receive_all(service: Service, batch: int, count: int, age: timedelta = NO_AGE) -> None:
