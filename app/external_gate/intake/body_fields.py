@@ -32,7 +32,7 @@ def kept_text(value: object) -> str | None:
     """
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         return None
-    return value if value.strip() and value.isprintable() else None
+    return value if value.isprintable() and value.strip() else None
 
 
 def clipped_text(value: object) -> str:

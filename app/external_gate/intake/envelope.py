@@ -5,7 +5,7 @@ Whether it is genuine is `signature`'s subject; what the facts mean for a workfl
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Self
@@ -100,6 +100,17 @@ def read(body: bytes) -> Envelope:
     notification_id = required_text(sent, "id", flaws) or digest
     kind = required_text(sent, "type", flaws)
     facts = _facts(sent, flaws) if kind == INITIATE else None
+    if facts is not None and not flaws:
+        return Envelope(
+            notification_id,
+            kind,
+            digest,
+            facts,
+            workflow_id=facts.workflow_id,
+            customer_id=facts.customer_id,
+            contract_id=facts.contract_id,
+            invoice_id=facts.invoice_id,
+        )
     report = read_report(kind, sent, flaws) if is_report(kind) else None
     # A lost type may have been INITIATE; any other one has no workflow of ours in it.
     workflow = properties_of(sent) if kind in {"", INITIATE} else {}
@@ -108,7 +119,6 @@ def read(body: bytes) -> Envelope:
         notification_id=notification_id,
         type=kind,
         digest=digest,
-        facts=None if flaws else facts,
         report=report,
         flaw=_sentence(flaws),
         workflow_id=kept_text(workflow.get("workflow_id")),
@@ -164,14 +174,11 @@ _REPEATED = object()
 def _json_object(body: bytes, flaws: list[str]) -> dict[str, object] | None:
     """Give the object that a body is, numbers as `Decimal`, or None and a flaw."""
     constants: list[str] = []
+    decoder = _DECODER
+    if b"NaN" in body or b"Infinity" in body:  # else one that is there already does
+        decoder = _decoder(constants.append)
     try:
-        parsed: object = json.loads(
-            body.decode("utf-8-sig"),
-            parse_float=_number,
-            parse_int=_number,
-            parse_constant=constants.append,
-            object_pairs_hook=_without_repeats,
-        )
+        parsed: object = decoder.decode(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         flaws.append("the body is not UTF-8")
     except ValueError:
@@ -203,3 +210,15 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     for name, value in pairs:
         fields[name] = _REPEATED if name in fields else value
     return fields
+
+
+def _decoder(constant: Callable[[str], object]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_float=_number,
+        parse_int=_number,
+        parse_constant=constant,
+        object_pairs_hook=_without_repeats,
+    )
+
+
+_DECODER = _decoder(lambda _constant: None)

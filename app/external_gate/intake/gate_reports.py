@@ -16,9 +16,12 @@ _YEARS = range(2000, 9000)
 """Of a timestamp that is believed: every database can keep it."""
 
 
+_KINDS = frozenset(ReportKind)
+
+
 def is_report(kind: str) -> bool:
     """Tell whether a notification of this type is a report about a gate."""
-    return kind in set(ReportKind)
+    return kind in _KINDS
 
 
 def read_report(kind: str, sent: Mapping[str, object], flaws: list[str]) -> GateReport | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from external_gate.domain.errors import BadInput, Broken
@@ -154,6 +155,7 @@ def http_date(instant: datetime) -> str:
     return format_datetime(instant.astimezone(UTC), usegmt=True)
 
 
+@lru_cache(maxsize=128)  # many deliveries bear the same second
 def read_http_date(text: str) -> datetime | None:
     """Give the instant that a date header names, in UTC, or None when it cannot be told for sure.
 

@@ -1,6 +1,7 @@
 """Whether deliveries gather faster than they can be recorded, and which of them wait."""
 
 import hashlib
+from typing import NamedTuple
 
 from external_gate.domain.money import bare_currency
 from external_gate.domain.workflow import Facts
@@ -9,6 +10,15 @@ from external_gate.stores.store_records import NewNotification
 RUSH_AT = 8
 """Deliveries that gathered while one commit ran: from then on they go to the inbox first. Fewer are
 recorded within the milliseconds that a commit takes anyway."""
+
+
+class Met(NamedTuple):
+    """What waits already of something that comes."""
+
+    again: bool
+    """Whether the same id, type and digest do."""
+    agrees: bool | None
+    """Whether its workflow does and was told the same; None when nothing of the workflow does."""
 
 
 class Rush:
@@ -38,25 +48,17 @@ class Rush:
         self._notifications.clear()
         self._workflows.clear()
 
-    def knows(self, notification: NewNotification) -> bool:
-        """Tell whether the same id, type and digest wait already."""
-        return _identity(notification) in self._notifications
-
-    def facts_agree(self, facts: Facts) -> bool | None:
-        """Tell whether a workflow that waits was told the same; None when none of it waits."""
-        known = self._workflows.get(_short(facts.workflow_id))
-        return None if known is None else known == _meaning(facts)
-
-    def note(self, notification: NewNotification) -> None:
-        """Note that a delivery waits."""
-        self._notifications.add(_identity(notification))
-        if notification.workflow is not None:
-            facts = notification.workflow.facts
-            self._workflows.setdefault(_short(facts.workflow_id), _meaning(facts))
-
-
-def _identity(notification: NewNotification) -> bytes:
-    return _short(notification.notification_id, notification.type, notification.digest)
+    def meet(self, notification: NewNotification) -> Met:
+        """Note a delivery that waits from now on; give what of it has waited already."""
+        identity = _short(notification.notification_id, notification.type, notification.digest)
+        again = identity in self._notifications
+        self._notifications.add(identity)
+        if notification.workflow is None:
+            return Met(again, None)
+        facts = notification.workflow.facts
+        meaning = _meaning(facts)
+        known = self._workflows.setdefault(_short(facts.workflow_id), meaning)
+        return Met(again, known == meaning if known is not meaning else None)
 
 
 def _meaning(facts: Facts) -> bytes:

@@ -11,7 +11,7 @@ from external_gate.domain.workflow import Facts
 from external_gate.stores import sql_intake
 from external_gate.stores.documents import write_json
 from external_gate.stores.rows import Row, Value, facts_from
-from external_gate.stores.rush import Rush
+from external_gate.stores.rush import Met, Rush
 from external_gate.stores.sql_transaction import Transaction, append, select
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded, SignedDelivery
 from external_gate.stores.store_rules import differences
@@ -64,13 +64,10 @@ def keep(
     """Append deliveries to the inbox, repeated ones too; give each the answer it will have been."""
     append(transaction, "inbox", _COLUMNS, [_line(each) for each in notifications])
     known = _known(transaction, [each for each in notifications if each.concerns_us])
-    kept = []
-    for notification in notifications:
-        kept.append(
-            Recorded(_receipt(notification, known, rush), WAITS, _workflow_of(notification))
-        )
-        rush.note(notification)
-    return kept
+    return [
+        Recorded(_receipt(each, known, rush.meet(each)), WAITS, _workflow_of(each))
+        for each in notifications
+    ]
 
 
 def read_inbox(transaction: Transaction, *, after: int, limit: int) -> list[SignedDelivery]:
@@ -107,19 +104,19 @@ def _known(transaction: Transaction, notifications: Iterable[NewNotification]) -
     )
 
 
-def _receipt(notification: NewNotification, known: _Known, rush: Rush) -> Receipt:
+def _receipt(notification: NewNotification, known: _Known, met: Met) -> Receipt:
     """Give the answer, as `sql_intake.record` would; a conflict shows when it is recorded."""
     if not notification.concerns_us:
         return Receipt.IGNORED
     identity = (notification.notification_id, notification.type, notification.digest)
-    if identity in known.notifications or rush.knows(notification):
+    if met.again or identity in known.notifications:
         return Receipt.DUPLICATE
     if notification.report is not None or notification.workflow is None:
         return Receipt.RECORDED
     facts = notification.workflow.facts
     recorded = known.facts.get(facts.workflow_id)
-    agree = rush.facts_agree(facts) if recorded is None else not differences(recorded, facts)
-    return Receipt.DUPLICATE if agree else Receipt.RECORDED
+    agrees = met.agrees if recorded is None else not differences(recorded, facts)
+    return Receipt.DUPLICATE if agrees else Receipt.RECORDED
 
 
 def _workflow_of(notification: NewNotification) -> WorkflowId | None:
