@@ -12,7 +12,7 @@ from external_gate.domain.outcome import Pending
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.stores.store import Store
 from external_gate.stores.store_records import NewNotice
-from external_gate.testkit.store_checks.store_samples import begun
+from external_gate.testkit.store_checks.store_samples import begun, caught_up, initiate
 from tests.cli.conftest import Home
 from tests.databases import only_sqlite
 from tests.engine.world import START, World
@@ -95,12 +95,12 @@ def test_list_says_that_there_are_more(home: Home) -> None:
 
 def test_list_reads_page_after_page(home: Home) -> None:
     async def many(store: Store) -> None:
-        await asyncio.gather(
-            *(
-                begun(store, WorkflowId(f"w-{n:04}"), at=START + timedelta(seconds=n // 3))
-                for n in range(1203)
-            )
-        )
+        told = [
+            initiate(WorkflowId(f"w-{n:04}"), at=START + timedelta(seconds=n // 3))
+            for n in range(1203)
+        ]
+        await asyncio.gather(*map(store.record, told))
+        assert not await caught_up(store, told)
 
     home.with_store(many)
 
