@@ -13,6 +13,7 @@ from bench.faults import Fault, Unmeasured
 from bench.machine import machine_facts
 from bench.outcome import Outcome, Row
 from bench.plan import Plan, full_plan, quick_plan
+from bench.recorded import RECORD, losses, record
 from bench.report import Report
 from bench.rows import ON_REQUEST, ROWS
 from bench.workshop import Workshop, open_workshop
@@ -49,7 +50,11 @@ def _read_rows(_context: click.Context, _option: click.Parameter, text: str) -> 
     type=click.Path(path_type=Path),
     help=f"Where the page goes. Default: {PAGE} for all rows in full, else standard output.",
 )
-@click.option("--fail-on-gross-loss", is_flag=True, help="Fail when a target is missed threefold.")
+@click.option(
+    "--fail-on-gross-loss",
+    is_flag=True,
+    help=f"Fail when a figure is three times worse than in {RECORD}, in every round.",
+)
 def main(
     *,
     quick: bool,
@@ -79,11 +84,12 @@ def main(
     if page is None and not quick and rows == ROWS:
         page = PAGE
     _write(report, page, json_path)
-    outcomes = [outcome for _, outcome in report.rows]
-    lost = [found for each in outcomes for found in each.findings if found.is_gross_loss]
-    for found in lost:
-        click.echo(f"gross loss: {found.measured} against {found.against}", err=True)
-    if any(outcome.broken for outcome in outcomes) or (lost and fail_on_gross_loss):
+    if page == PAGE:
+        record(report.rows, RECORD)
+    lost = losses(report.rows, RECORD) if fail_on_gross_loss else []
+    for loss in lost:
+        click.echo(str(loss), err=True)
+    if lost or any(outcome.broken for _, outcome in report.rows):
         raise SystemExit(1)
 
 

@@ -20,6 +20,11 @@ class Plan:
     """Once per contender and comparison; not counted."""
     seed: int
     """Of the orders in which contenders take their turns."""
+    connections: tuple[int, ...]
+    """Over how many row 1 loads, one after another."""
+    lasting_seconds: float
+    """Of load before row 9 measures capacity: by then the inbox has taken in all that it may, and
+    capacity is what lasts, recording included."""
     overload_seconds: float
     """How long row 9 offers too much."""
     overloads: int
@@ -48,6 +53,8 @@ def full_plan(*, seed: int) -> Plan:
         slices=4,
         warm_up_seconds=2.0,
         seed=seed,
+        connections=(32, 64, 256),
+        lasting_seconds=10.0,
         overload_seconds=60.0,
         overloads=5,
         in_flight=2_000,
@@ -62,14 +69,16 @@ def quick_plan(*, seed: int) -> Plan:
     return Plan(
         quick=True,
         rounds=3,
-        seconds=0.4,
+        seconds=0.3,
         slices=2,
         warm_up_seconds=0.1,
         seed=seed,
-        overload_seconds=5.0,
+        connections=(64,),
+        lasting_seconds=1.0,
+        overload_seconds=2.0,
         overloads=1,
         in_flight=200,
-        workflows=2_000,
-        history=100_000,
+        workflows=1_000,
+        history=20_000,
         finished=500,
     )

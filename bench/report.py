@@ -129,7 +129,6 @@ def _document(outcome: Outcome) -> dict[str, object]:
             **asdict(finding),
             "median": finding.range.median,
             "verdict": finding.verdict.value,
-            "gross_loss": finding.is_gross_loss,
         }
         for finding in outcome.findings
     ]

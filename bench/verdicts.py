@@ -7,7 +7,7 @@ from enum import StrEnum
 from bench.samples import Range, range_of
 
 GROSS = 3.0
-"""A figure that misses its target by this factor is no noise."""
+"""A figure that is worse than it was by this factor, in every round, is no noise."""
 
 
 class Verdict(StrEnum):
@@ -29,13 +29,6 @@ class Target:
     def holds_for(self, value: float) -> bool:
         """Tell whether a value keeps the bound; the bound itself does."""
         return value >= self.bound if self.is_floor else value <= self.bound
-
-    def is_grossly_missed_by(self, value: float) -> bool:
-        """Tell whether a value misses the bound by more than any noise; a bound of 0 has none."""
-        if self.bound == 0:
-            return False
-        slack = value * GROSS if self.is_floor else value / GROSS
-        return not self.holds_for(slack)
 
 
 def at_least(bound: float) -> Target:
@@ -85,8 +78,3 @@ class Finding:
     def is_open(self) -> bool:
         """Tell whether it has a target that it was not seen to meet."""
         return self.verdict in {Verdict.MISSED, Verdict.NOT_RESOLVED}
-
-    @property
-    def is_gross_loss(self) -> bool:
-        """Tell whether the median misses its target by more than any noise."""
-        return self.target is not None and self.target.is_grossly_missed_by(self.range.median)

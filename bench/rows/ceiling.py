@@ -1,6 +1,5 @@
 """Row 1: what durability costs, against the same server that stores nothing."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 from bench.outcome import Outcome, Row
@@ -14,7 +13,6 @@ from bench.servers.product import Setup, running_product, sqlite_url
 from bench.verdicts import at_least, at_most
 from bench.workshop import Workshop
 
-CONNECTIONS = (32, 64, 256)
 GATE, CEILING_NAME, AGAIN, PLAIN, LEAST = (
     "external-gate, SQLite",
     "Starlette endpoint, no storage",
@@ -24,9 +22,7 @@ GATE, CEILING_NAME, AGAIN, PLAIN, LEAST = (
 )
 
 
-def measure(
-    workshop: Workshop, outcome: Outcome, *, connections: Sequence[int] = CONNECTIONS
-) -> None:
+def measure(workshop: Workshop, outcome: Outcome) -> None:
     """Race the service against an ordinary endpoint, started twice, and served in two ways."""
     folder, store_url = workshop.folder, sqlite_url(workshop.folder, "row-1")
     with ExitStack() as running:
@@ -43,11 +39,13 @@ def measure(
             name=LEAST,
         )
         servers[LEAST] = running.enter_context(least)
-        for number in connections:
+        for number in workshop.plan.connections:
             _at(number, servers, workshop, outcome)
         acknowledged = prove_nothing_lost(store_url, workshop.load.sent[gate.port])
         outcome.facts.append(f"{acknowledged:,} notifications acknowledged, none lost.")
-        outcome.facts += processor_times(workshop, servers, connections=min(connections))
+        outcome.facts += processor_times(
+            workshop, servers, connections=min(workshop.plan.connections)
+        )
 
 
 def _at(connections: int, servers: dict[str, Server], workshop: Workshop, outcome: Outcome) -> None:

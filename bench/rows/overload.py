@@ -18,10 +18,6 @@ NORMAL_SECONDS = 3.0
 SENDERS = {"480 connections": 480, "2,000 connections": 2_000}
 """Within `server.max_connections`, and four times as many."""
 
-LASTING_SECONDS = 5.0
-"""Of usual load before capacity is measured: by then the inbox has taken in all that it may, and
-capacity is what lasts, recording included."""
-
 WINDOW_SECONDS = 0.5
 STEP_SECONDS = 0.1
 FULL_SPEED = 0.8
@@ -60,7 +56,7 @@ class Overloaded:
 
 def _overload(workshop: Workshop, port: int, connections: int) -> Overloaded:
     plan = workshop.plan
-    workshop.load.closed(port, connections=USUAL_CONNECTIONS, seconds=LASTING_SECONDS)
+    workshop.load.closed(port, connections=USUAL_CONNECTIONS, seconds=plan.lasting_seconds)
     usual = workshop.load.closed(
         port, connections=USUAL_CONNECTIONS, seconds=min(plan.seconds, 2.0)
     )
@@ -125,9 +121,9 @@ OVERLOAD = Row(
     9,
     f"{TIMES} × the load that can be taken, then as usual",
     f"Capacity is what {USUAL_CONNECTIONS} connections reach in the same run when they have loaded "
-    f"the service for {LASTING_SECONDS:g} s already; {TIMES} times as much is then offered without "
-    "waiting for answers, over at most so many connections, each with one "
-    "notification at a time. A notification counts from when it is sent; what no connection "
+    f"the service for some time and its inbox is full; {TIMES} times as much is then offered "
+    "without waiting for answers, over at most so many connections, each with one notification at "
+    "a time. A notification counts from when it is sent; what no connection "
     "was free for stays with the sender and is told. A connection that is closed without an answer "
     "counts as not answered. Full speed: 0.8 × the capacity over half a second, identical servers "
     "being no more alike.",

@@ -20,14 +20,21 @@ from bench.rows import ceiling
 from bench.servers.kept import prove_nothing_lost
 from bench.workshop import open_workshop
 
-TINY = dataclasses.replace(quick_plan(seed=1), rounds=1, seconds=0.1, slices=1, warm_up_seconds=0.1)
+TINY = dataclasses.replace(
+    quick_plan(seed=1),
+    rounds=1,
+    seconds=0.1,
+    slices=1,
+    warm_up_seconds=0.1,
+    connections=(8,),
+)
 
 
 @pytest.mark.slow
 def test_a_tiny_row_runs_from_end_to_end_and_is_reported() -> None:
     outcome = Outcome()
     with open_workshop(TINY, tell=lambda _text: None) as workshop:
-        ceiling.measure(workshop, outcome, connections=[8])
+        ceiling.measure(workshop, outcome)
 
     report = Report(TINY, machine_facts("not used"), [(ceiling.CEILING, outcome)])
     page, document = report.markdown(), json.loads(json.dumps(report.document()))
@@ -40,6 +47,7 @@ def test_a_tiny_row_runs_from_end_to_end_and_is_reported() -> None:
 
 def test_an_acknowledged_notification_that_is_not_kept_is_found(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "gate.db") as connection:
+        connection.execute("CREATE TABLE inbox (body BLOB)")
         connection.execute("CREATE TABLE notifications (notification_id TEXT)")
         rows = [(notification_id(1, number),) for number in (0, 1, 3)]
         connection.executemany("INSERT INTO notifications VALUES (?)", rows)

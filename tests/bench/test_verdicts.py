@@ -53,15 +53,6 @@ def test_exact_counts_need_no_pair() -> None:
     assert finding(1.0, target=at_most(0), same=()).verdict is Verdict.MISSED
 
 
-def test_a_gross_loss_is_threefold() -> None:
-    assert finding(0.3, target=at_least(1.0)).is_gross_loss
-    assert not finding(0.4, target=at_least(1.0)).is_gross_loss
-    assert finding(2.5, target=at_most(0.8)).is_gross_loss
-    assert not finding(2.3, target=at_most(0.8)).is_gross_loss
-    assert not finding(9.0, target=at_most(0)).is_gross_loss  # nothing is three times nothing
-    assert not finding(9.0, target=None).is_gross_loss
-
-
 @pytest.mark.parametrize(("met", "told"), [(True, False), (False, True)])
 def test_what_stands_in_the_way_is_told_where_a_target_is_not_met(met: bool, told: bool) -> None:
     row = Row(1, "Speed", "measured", lambda _workshop, _outcome: None, limit="the wind")

@@ -6,7 +6,9 @@ CREATE TABLE inbox (
     signed_at bigint NOT NULL,
     received_at bigint NOT NULL,
     headers text COLLATE "C" -- null when none is passed on
-);
+)
+-- Its rows are removed soon: cleaned after some thousands of them, however many there were.
+WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE TRIGGER inbox_is_never_changed BEFORE UPDATE ON inbox FOR EACH ROW
 EXECUTE FUNCTION refuse('what waits in the inbox stays as it came');
