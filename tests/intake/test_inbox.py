@@ -275,15 +275,28 @@ async def test_one_that_cannot_be_recorded_is_told_once_and_the_others_go_on(
     assert await gate.recorder.run_once() == 1
 
 
-async def test_it_begins_with_what_an_earlier_life_has_left(gate: Gate) -> None:
+async def test_it_begins_with_what_an_earlier_life_has_left(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await gate.deliver_many(3)
+    gate.receiver.pressure.waiting = 0  # as the next life begins
     next_life = gate.new_recorder()
+    counted: list[int] = []
+    inbox = gate.store.inbox
+
+    async def noted(*, after: int, limit: int) -> Any:
+        counted.append(gate.receiver.pressure.waiting)
+        return await inbox(after=after, limit=limit)
+
+    monkeypatch.setattr(gate.store, "inbox", noted)
     running = asyncio.create_task(next_life.run())
     async with asyncio.timeout(5):
         while len(gate.heard.recordings) < 3:  # noqa: ASYNC110 - the recorder's task fills it
             await asyncio.sleep(0)
     next_life.drain()
     await running
+
+    assert counted[:2] == [3, 0]  # it counts as waiting, as if this life had put it there
 
 
 async def test_a_rush_wakes_it_and_a_drain_leaves_nothing(gate: Gate) -> None:

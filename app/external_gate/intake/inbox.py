@@ -55,6 +55,7 @@ class InboxRecorder:
 
     async def run(self) -> None:
         """Record until `drain`, then what is left. Begins with what an earlier life has left."""
+        await self._count()
         while not self._draining.is_set():
             self.receiver.pressure.left.clear()
             await self._try()
@@ -72,11 +73,17 @@ class InboxRecorder:
             after = entries[-1].number
             if self._is_pressed():
                 await self.clock.sleep(REST)
+        self.receiver.pressure.waiting = 0  # whoever took out what this process has put there
         return recorded
 
     def drain(self) -> None:
         """Record what is left without a rest, then end: nothing comes any more."""
         self._draining.set()
+
+    async def _count(self) -> None:
+        """Begin with how much is there: what several lives leave must not become too many."""
+        with suppress(Unavailable):
+            self.receiver.pressure.waiting = (await self.store.counts()).inbox
 
     async def _try(self) -> None:
         try:
