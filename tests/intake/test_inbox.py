@@ -12,10 +12,11 @@ import pytest
 from external_gate.domain.errors import Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
-from external_gate.intake.inbox import MOST_WAITING, PAGE, REST, SMALL_PAGE, InboxRecorder
+from external_gate.intake.inbox import PAGE, PAGES, REST, SMALL_PAGE, InboxRecorder
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits, http_date, sign
 from external_gate.stores.sql_store import SqlStore
+from external_gate.stores.store_inbox import MOST_WAITING
 from external_gate.stores.store_records import NewNotification, Recorded
 from tests.databases import Database
 
@@ -213,8 +214,54 @@ async def test_while_deliveries_come_it_records_a_little_and_rests(
 
     assert await gate.recorder.run_once() == 3 * SMALL_PAGE
 
-    assert pages == [SMALL_PAGE] * 4
+    # Once more from the beginning at the end: nothing lower has appeared meanwhile.
+    assert pages == [SMALL_PAGE] * 5
     assert gate.clock.naps == [REST] * 3
+
+
+async def test_an_older_entry_that_appears_late_waits_for_no_end_of_the_rush(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL a replica may commit lower numbers after another has committed higher ones."""
+    await gate.deliver_many(PAGE * (PAGES + 2))
+    inbox, hidden, asked = gate.store.inbox, 3, 0
+
+    async def late(*, after: int, limit: int) -> Any:
+        nonlocal asked
+        asked += 1
+        found = await inbox(after=after, limit=limit)
+        return [each for each in found if asked > 2 or each.number > hidden]
+
+    monkeypatch.setattr(gate.store, "inbox", late)
+
+    await gate.recorder.run_once()
+
+    recorded_at = [w for w in await gate.in_order() if w in {"w-0", "w-1", "w-2"}]
+    order = await gate.in_order()
+    assert recorded_at == ["w-0", "w-1", "w-2"]
+    assert order.index("w-0") <= PAGE * PAGES  # and not behind everything else
+    assert len(order) == PAGE * (PAGES + 2)
+
+
+async def test_a_drain_does_not_wait_for_the_rush_of_another_process(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gate.deliver_many(3)
+    gate.recorder.drain()
+    record = gate.recorder.receiver.store.record_from_inbox
+
+    async def and_one_more(number: int, notification: NewNotification) -> Recorded | None:
+        recorded = await record(number, notification)
+        await gate.deliver(f"of-another-{number}")
+        gate.receiver.pressure.waiting -= 1  # this process knows nothing of it
+        return recorded
+
+    monkeypatch.setattr(gate.store, "record_from_inbox", and_one_more)
+    async with asyncio.timeout(20):
+        await gate.recorder.run_once()
+
+    assert len(gate.heard.recordings) >= 3
+    assert await gate.store.inbox(after=0, limit=9)
 
 
 async def test_when_it_has_become_too_many_it_rests_no_more(gate: Gate) -> None:

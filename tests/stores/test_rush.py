@@ -8,15 +8,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from external_gate.domain.errors import Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
+from external_gate.stores import sql_inbox
+from external_gate.stores.postgres_address import PostgresAddress
 from external_gate.stores.rush import RUSH_AT
 from external_gate.stores.sql_store import SqlStore
 from external_gate.stores.store_records import NewNotification, Receipt, Recorded
 from external_gate.testkit.store_checks.store_samples import (
+    NOW,
     W1,
     W2,
     caught_up,
@@ -26,7 +29,8 @@ from external_gate.testkit.store_checks.store_samples import (
     told,
 )
 from tests.databases import Database
-from tests.stores.conftest import Tapped, by_hand, locked, opened
+from tests.stores.conftest import Tapped, by_hand, locked, opened, opened_postgres
+from tests.throwaway_postgres import Cluster
 
 OTHERS = [initiate(WorkflowId(f"w-{number}")) for number in range(RUSH_AT)]
 """So many that whatever comes with them or after them waits."""
@@ -107,11 +111,11 @@ async def test_what_comes_next_waits_its_turn_until_the_rush_is_over(database: D
 
 async def test_the_oldest_is_counted(database: Database) -> None:
     async with on(database) as store:
-        await rushed(store, database, initiate(W1, at=later(-5)))
+        await rushed(store, database, initiate(W1, at=later(5)))
 
         counts = await store.counts()
 
-    assert (counts.inbox, counts.inbox_since) == (RUSH_AT + 1, later(-5))
+    assert (counts.inbox, counts.inbox_since) == (RUSH_AT + 1, NOW)
 
 
 @pytest.mark.parametrize("first_is", ["recorded", "waiting", "in the same commit"])
@@ -158,9 +162,81 @@ async def test_another_notification_of_a_workflow_is_compared(
 
     assert dossier is not None
     assert answer.receipt is receipt
+    # What contradicts a workflow on record may have to stop a charge: it does not wait.
+    at_once = first_is == "recorded" and receipt is Receipt.RECORDED
+    assert (answer.waits, answer.conflict) == (not at_once, at_once)
     wanted = HeldReason.CONFLICTING if receipt is Receipt.RECORDED else None
     assert dossier.workflow.hold_wanted is wanted
     assert dossier.workflow.facts.total == Decimal(1500)
+
+
+async def test_a_contradiction_that_is_delivered_again_is_a_duplicate(database: Database) -> None:
+    another = told(received(W1, total=Decimal(9)), notification_id="of-another")
+    async with on(database) as store:
+        await store.record(initiate(W1))
+        first, second = await rushed(store, database, another, another)
+        (third,) = await rushed(store, database, another)
+        await caught_up(store, [*OTHERS, another])
+        kept = [each for each in await store.notifications(limit=99) if each.body == another.body]
+
+    assert (first.conflict, third.receipt) == (True, Receipt.DUPLICATE)
+    assert second.receipt is Receipt.DUPLICATE
+    assert [each.deliveries for each in kept] == [3]
+
+
+async def test_when_the_inbox_is_full_deliveries_are_recorded_at_once(database: Database) -> None:
+    async with on(database) as store:
+        store.most_waiting = RUSH_AT
+        await rushed(store, database)
+        full = await store.record(initiate(W1))
+        await store.record_from_inbox((await store.inbox(after=0, limit=1))[0].number, OTHERS[0])
+        roomy = await store.record(initiate(W2))
+
+        assert (full.waits, roomy.waits) == (False, True)
+        assert await store.dossier(W1) is not None
+
+
+async def test_what_could_not_be_kept_is_no_repetition_when_it_comes_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on(database) as store:
+        await rushed(store, database)
+        keep = sql_inbox.keep
+
+        def and_then_fail(*arguments: Any) -> list[Recorded]:
+            keep(*arguments)
+            raise ValueError("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sql_inbox, "keep", and_then_fail)
+            with pytest.raises(ValueError, match="disk is full"):
+                await store.record(initiate(W1))
+        again = await store.record(initiate(W1))
+
+    assert (again.receipt, again.waits) == (Receipt.RECORDED, True)
+
+
+async def test_entries_that_another_process_is_recording_are_passed_over(
+    postgres: Cluster, address: PostgresAddress
+) -> None:
+    async with opened_postgres(address) as store:
+        store.rush_at = 1
+        await asyncio.gather(*map(store.record, OTHERS[:2]))
+        first, second = await store.inbox(after=0, limit=9)
+        with psycopg.connect(postgres.url) as other:
+            other.execute(
+                f"SELECT 1 FROM {address.namespace}.inbox WHERE number = {first.number}"  # noqa: S608 - ours
+                " FOR UPDATE".encode()
+            )
+            async with asyncio.timeout(3):
+                passed_over, recorded = await asyncio.gather(
+                    store.record_from_inbox(first.number, OTHERS[0]),
+                    store.record_from_inbox(second.number, OTHERS[1]),
+                )
+
+        assert passed_over is None
+        assert isinstance(recorded, Recorded)
+        assert await bodies_of(store) == [OTHERS[0].body]
 
 
 async def test_what_is_not_ours_is_ignored_and_kept_all_the_same(database: Database) -> None:
@@ -255,18 +331,18 @@ async def test_what_waits_stays_as_it_came(database: Database) -> None:
         database.by_hand("UPDATE inbox SET received_at = 1")
 
 
-async def test_a_rush_that_cannot_be_written_acknowledges_nobody(path: Path) -> None:
+async def test_what_the_inbox_does_not_take_is_recorded_at_once(path: Path) -> None:
     async with opened(path) as store:
         with by_hand(path) as beside:
             beside.execute(
                 "CREATE TRIGGER full BEFORE INSERT ON inbox"
-                " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+                " BEGIN SELECT RAISE(FAIL, 'not here'); END"
             )
         with locked(path):
             tasks = [asyncio.create_task(store.record(each)) for each in OTHERS]
             await asyncio.sleep(0)
-        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        answers = await asyncio.gather(*tasks)
 
-        assert all(isinstance(answer, Exception) for answer in answers)
-        assert not any(isinstance(answer, Unavailable | Recorded) for answer in answers)
-        assert await bodies_of(store) == []
+        assert not any(answer.waits for answer in answers)
+        assert len(await store.notifications(limit=99)) == RUSH_AT
+        assert not (await store.record(initiate(W1))).waits

@@ -83,7 +83,8 @@ class Run:
         if self._worker is not None:
             self._service.store.when_due(self._worker.wake)
         # A worker that fails takes the process with it: its supervisor starts a whole one again.
-        working.add_done_callback(lambda _task: None if self._readiness.draining else self.stop())
+        for task in (working, recording):
+            task.add_done_callback(lambda _task: None if self._readiness.draining else self.stop())
         try:
             await self._serve(announce=announce)
             self._inbox.drain()  # only now: until here deliveries were taken in

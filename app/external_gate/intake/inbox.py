@@ -11,6 +11,7 @@ from external_gate.domain.clock import Clock
 from external_gate.domain.errors import Unavailable
 from external_gate.intake.receive import Receiver
 from external_gate.stores.store import Store
+from external_gate.stores.store_inbox import MOST_WAITING
 from external_gate.stores.store_records import SignedDelivery
 
 SMALL_PAGE = 16
@@ -22,9 +23,9 @@ REST = timedelta(milliseconds=50)
 PAGE = 128
 """Entries in one commit when nobody waits, or when it has become too many."""
 
-MOST_WAITING = 20_000
-"""From here on it is recorded without a rest, so that neither disk nor memory fills: a rush that
-goes on is then taken in no faster than it is recorded."""
+PAGES = 8
+"""Until the oldest are asked for again: on PostgreSQL a lower number may appear after a higher one,
+and must not wait for the end of a rush."""
 
 
 class InboxObserver(Protocol):
@@ -58,8 +59,8 @@ class InboxRecorder:
         await self._count()
         while not self._draining.is_set():
             self.receiver.pressure.left.clear()
-            await self._try()
-            await self._pause()
+            went_well = await self._try()
+            await self._pause(heeds_rush=went_well)
         await self._try()
 
     async def run_once(self) -> int:
@@ -67,13 +68,26 @@ class InboxRecorder:
 
         Raises `Unavailable` when the database is away; what was not recorded stays.
         """
-        recorded = after = 0
-        while entries := await self.store.inbox(after=after, limit=self._page()):
-            recorded += await self._record(entries)
+        total = 0
+        while recorded := await self._record_some():
+            total += recorded
+            if self._draining.is_set() and self.receiver.pressure.waiting <= 0:
+                break  # what still comes is another process's
+        return total
+
+    async def _record_some(self) -> int:
+        """Record some pages, from the oldest on; give how much was recorded."""
+        recorded = pages = after = 0
+        while pages < PAGES:
+            entries = await self.store.inbox(after=after, limit=self._page())
+            if not entries:
+                self.receiver.pressure.waiting = 0  # whoever took out what this process had left
+                break
+            done = await self._record(entries)
+            recorded, pages = recorded + done, pages + bool(done)
             after = entries[-1].number
             if self._is_pressed():
                 await self.clock.sleep(REST)
-        self.receiver.pressure.waiting = 0  # whoever took out what this process has put there
         return recorded
 
     def drain(self) -> None:
@@ -82,14 +96,16 @@ class InboxRecorder:
 
     async def _count(self) -> None:
         """Begin with how much is there: what several lives leave must not become too many."""
-        with suppress(Unavailable):
+        with suppress(Exception):  # then it is counted from nothing
             self.receiver.pressure.waiting = (await self.store.counts()).inbox
 
-    async def _try(self) -> None:
+    async def _try(self) -> bool:
         try:
             await self.run_once()
         except Exception as error:  # noqa: BLE001 - the outermost loop: it must go on
             self.observer.inbox_failed(error)
+            return False
+        return True
 
     async def _record(self, entries: Sequence[SignedDelivery]) -> int:
         """Record a page in one commit; give how many were recorded here."""
@@ -127,12 +143,15 @@ class InboxRecorder:
     def _page(self) -> int:
         return SMALL_PAGE if self._is_pressed() else PAGE
 
-    async def _pause(self) -> None:
+    async def _pause(self, *, heeds_rush: bool) -> None:
         """Wait for the next rush, or for the next look at what others may have left."""
-        ways = [self.clock.sleep(self.poll), self.receiver.pressure.left.wait()]
-        waiting = {asyncio.ensure_future(way) for way in (*ways, self._draining.wait())}
-        _, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in left:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        ways = [self.clock.sleep(self.poll), self._draining.wait()]
+        if heeds_rush:
+            ways.append(self.receiver.pressure.left.wait())
+        waiting = [asyncio.ensure_future(way) for way in ways]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)

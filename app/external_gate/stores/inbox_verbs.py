@@ -8,6 +8,7 @@ from external_gate.stores.rush import RUSH_AT, Rush
 from external_gate.stores.sql_access import SqlAccess
 from external_gate.stores.sql_inbox import Understood
 from external_gate.stores.sql_transaction import Transaction
+from external_gate.stores.store_inbox import MOST_WAITING
 from external_gate.stores.store_records import NewNotification, Recorded, SignedDelivery
 
 
@@ -16,10 +17,15 @@ class InboxVerbs(SqlAccess):
 
     rush_at: int = RUSH_AT
     """From how many that gathered on deliveries go to the inbox first."""
+    most_waiting: int = MOST_WAITING
 
     async def record(self, notification: NewNotification) -> Recorded:
         """Make a notification durable: recorded, or in a rush in the inbox."""
-        return await self._take_in_together(self._record_together, notification)
+        try:
+            return await self._take_in_together(self._record_together, notification)
+        except Exception:
+            self._rush.forget(notification)  # or the next delivery of it would be a repetition
+            raise
 
     async def inbox(self, *, after: int, limit: int) -> Sequence[SignedDelivery]:
         """Read what waits."""
@@ -34,13 +40,13 @@ class InboxVerbs(SqlAccess):
 
     @cached_property
     def _rush(self) -> Rush:
-        return Rush(self.rush_at)
+        return Rush(self.rush_at, self.most_waiting)
 
     def _record_together(
         self, transaction: Transaction, notifications: Sequence[NewNotification]
     ) -> Sequence[Recorded]:
         if self._rush.takes(len(notifications)):
-            return sql_inbox.keep(transaction, notifications, self._rush)
+            return sql_inbox.keep(transaction, notifications, self._subscriptions, self._rush)
         return sql_intake.record(transaction, notifications, self._subscriptions)
 
     def _record_from_inbox_together(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from external_gate.domain.money import bare_currency
 from external_gate.domain.workflow import Facts
+from external_gate.stores.store_inbox import MOST_WAITING
 from external_gate.stores.store_records import NewNotification
 
 RUSH_AT = 8
@@ -22,35 +23,41 @@ class Met(NamedTuple):
 
 
 class Rush:
-    """What one process knows of the inbox. Used in one thread, the one that writes.
+    """What one process knows of the inbox. Used in the one thread that writes, but for `forget`.
 
     It decides about the words of an answer and about the order of work, never about what is kept:
     whatever comes in a rush is appended, also what is thought to be known.
     """
 
-    def __init__(self, begins_at: int = RUSH_AT) -> None:
+    def __init__(self, begins_at: int = RUSH_AT, most: int = MOST_WAITING) -> None:
         self._begins_at = begins_at
+        self._most = most
         self._notifications: set[bytes] = set()
         self._workflows: dict[bytes, bytes] = {}
-        self.is_on = False
 
     def takes(self, gathered: int) -> bool:
-        """Tell whether so many go to the inbox; once begun, all do until it is empty again.
+        """Tell whether so many go to the inbox; once one did, all do until it is empty again.
 
-        Otherwise a later delivery would be recorded before an earlier one.
+        Otherwise a later delivery would be recorded before an earlier one. That is borne when the
+        inbox is full: then they are recorded at once.
         """
-        self.is_on = self.is_on or gathered >= self._begins_at
-        return self.is_on
+        waiting = len(self._notifications)
+        return waiting < self._most and (waiting > 0 or gathered >= self._begins_at)
 
     def ends(self) -> None:
         """Note that nothing waits any more."""
-        self.is_on = False
         self._notifications.clear()
         self._workflows.clear()
 
+    def forget(self, notification: NewNotification) -> None:
+        """Note that a delivery waits no more: it was recorded, or never came to the inbox."""
+        self._notifications.discard(_identity(notification))
+        if notification.workflow is not None:
+            self._workflows.pop(_short(notification.workflow.workflow_id), None)
+
     def meet(self, notification: NewNotification) -> Met:
         """Note a delivery that waits from now on; give what of it has waited already."""
-        identity = _short(notification.notification_id, notification.type, notification.digest)
+        identity = _identity(notification)
         again = identity in self._notifications
         self._notifications.add(identity)
         if notification.workflow is None:
@@ -59,6 +66,10 @@ class Rush:
         meaning = _meaning(facts)
         known = self._workflows.setdefault(_short(facts.workflow_id), meaning)
         return Met(again, known == meaning if known is not meaning else None)
+
+
+def _identity(notification: NewNotification) -> bytes:
+    return _short(notification.notification_id, notification.type, notification.digest)
 
 
 def _meaning(facts: Facts) -> bytes:

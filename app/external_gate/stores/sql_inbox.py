@@ -20,8 +20,14 @@ _COLUMNS = ("body", "signed_at", "received_at", "headers")
 
 _READ = "SELECT * FROM inbox WHERE number > :after ORDER BY number LIMIT :limit"
 
+# What another process is just recording is passed over, not waited for.
 _TAKE_OUT = """
-DELETE FROM inbox WHERE number IN (SELECT CAST(value AS bigint) FROM json_each(?)) RETURNING number
+DELETE FROM inbox WHERE number IN (
+    SELECT number FROM inbox
+    WHERE number IN (SELECT CAST(value AS bigint) FROM json_each(?))
+    ORDER BY number /*pg: FOR UPDATE SKIP LOCKED */
+)
+RETURNING number
 """
 
 _IS_ANY_BEHIND = "SELECT 1 FROM inbox WHERE number > ? LIMIT 1"
@@ -59,13 +65,25 @@ class _Known:
 
 
 def keep(
-    transaction: Transaction, notifications: Sequence[NewNotification], rush: Rush
+    transaction: Transaction,
+    notifications: Sequence[NewNotification],
+    subscriptions: Subscriptions,
+    rush: Rush,
 ) -> list[Recorded]:
-    """Append deliveries to the inbox, repeated ones too; give each the answer it will have been."""
-    append(transaction, "inbox", _COLUMNS, [_line(each) for each in notifications])
+    """Append deliveries to the inbox, repeated ones too; give each the answer it will have been.
+
+    One that contradicts a workflow on record is recorded at once: it may have to stop a charge.
+    """
     known = _known(transaction, [each for each in notifications if each.concerns_us])
+    urgent = {id(each) for each in notifications if _contradicts(each, known)}
+    at_once = [each for each in notifications if id(each) in urgent]
+    waiting = [each for each in notifications if id(each) not in urgent]
+    append(transaction, "inbox", _COLUMNS, [_line(each) for each in waiting])
+    recorded = iter(sql_intake.record(transaction, at_once, subscriptions) if at_once else ())
     return [
-        Recorded(_receipt(each, known, rush.meet(each)), WAITS, _workflow_of(each))
+        next(recorded)
+        if id(each) in urgent
+        else Recorded(_receipt(each, known, rush.meet(each)), WAITS, _workflow_of(each))
         for each in notifications
     ]
 
@@ -86,6 +104,8 @@ def record_understood(
     ours = {number for (number,) in transaction.execute(_TAKE_OUT, (numbers,)).fetchall()}
     wanted = [each.notification for each in understood if each.number in ours]
     recorded = iter(sql_intake.record(transaction, wanted, subscriptions) if wanted else ())
+    for each in understood:
+        rush.forget(each.notification)
     last = max(each.number for each in understood)
     if transaction.execute(_IS_ANY_BEHIND, (last,)).fetchone() is None:
         rush.ends()
@@ -104,19 +124,29 @@ def _known(transaction: Transaction, notifications: Iterable[NewNotification]) -
     )
 
 
+def _contradicts(notification: NewNotification, known: _Known) -> bool:
+    """Tell whether it is new, and brings other facts for a workflow on record."""
+    if notification.workflow is None or _identity(notification) in known.notifications:
+        return False
+    facts = notification.workflow.facts
+    recorded = known.facts.get(facts.workflow_id)
+    return recorded is not None and bool(differences(recorded, facts))
+
+
 def _receipt(notification: NewNotification, known: _Known, met: Met) -> Receipt:
-    """Give the answer, as `sql_intake.record` would; a conflict shows when it is recorded."""
+    """Give the answer, as `sql_intake.record` would."""
     if not notification.concerns_us:
         return Receipt.IGNORED
-    identity = (notification.notification_id, notification.type, notification.digest)
-    if met.again or identity in known.notifications:
+    if met.again or _identity(notification) in known.notifications:
         return Receipt.DUPLICATE
     if notification.report is not None or notification.workflow is None:
         return Receipt.RECORDED
-    facts = notification.workflow.facts
-    recorded = known.facts.get(facts.workflow_id)
-    agrees = met.agrees if recorded is None else not differences(recorded, facts)
-    return Receipt.DUPLICATE if agrees else Receipt.RECORDED
+    is_known = notification.workflow.workflow_id in known.facts  # and agrees, or it had been urgent
+    return Receipt.DUPLICATE if is_known or met.agrees else Receipt.RECORDED
+
+
+def _identity(notification: NewNotification) -> tuple[str, str, str]:
+    return notification.notification_id, notification.type, notification.digest
 
 
 def _workflow_of(notification: NewNotification) -> WorkflowId | None:

@@ -27,7 +27,9 @@ WHERE deferred_by IS NOT NULL AND state IN ('ready', 'held') GROUP BY deferred_b
 
 _INCIDENTS = "SELECT kind, count(*) AS incidents FROM incidents GROUP BY kind"
 
-_INBOX = "SELECT count(*), min(received_at) FROM inbox"
+_INBOX = """
+SELECT count(*), (SELECT received_at FROM inbox ORDER BY number LIMIT 1) FROM inbox
+"""
 
 _NOTIFICATION = "SELECT * FROM notifications WHERE number = ?"
 

@@ -5,6 +5,10 @@ from typing import Protocol
 
 from external_gate.stores.store_records import NewNotification, Recorded, SignedDelivery
 
+MOST_WAITING = 20_000
+"""Deliveries of one process. With so many in the inbox it takes in no faster than it records, so
+that neither disk nor memory fills however long a rush lasts."""
+
 
 class InboxStore(Protocol):
     """Keeps deliveries that `Store.record` had no time for. `Store` says what all verbs promise."""

@@ -54,6 +54,7 @@ class Health:
                 "workflows": {str(state): number for state, number in counts.by_state.items()},
                 "held": {str(reason): number for reason, number in counts.held.items()},
                 "incidents": {str(kind): number for kind, number in counts.incidents.items()},
+                "inbox": counts.inbox,
                 "running": self.running(),
             }
         )
