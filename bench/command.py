@@ -80,7 +80,7 @@ def main(
         seconds=seconds or plan.seconds,
         history=history or plan.history,
     )
-    report = _run(plan, rows)
+    report = _run(plan, rows, json_path)
     if page is None and not quick and rows == ROWS:
         page = PAGE
     _write(report, page, json_path)
@@ -93,13 +93,15 @@ def main(
         raise SystemExit(1)
 
 
-def _run(plan: Plan, rows: tuple[Row, ...]) -> Report:
+def _run(plan: Plan, rows: tuple[Row, ...], json_path: Path | None) -> Report:
+    """Measure row by row; what is done is written at once, so that nobody loses an hour of it."""
     began = time.monotonic()
     done: list[tuple[Row, Outcome]] = []
     with open_workshop(plan, tell=_tell) as workshop:
         for row in rows:
             _tell(f"row {row.number}: {row.title}")
             done.append((row, _measured(row, workshop)))
+            _write_json(Report(plan, {}, done), json_path)
         facts = machine_facts(workshop.database_version)
     return Report(plan, {**facts, "Took": f"{time.monotonic() - began:,.0f} s"}, done)
 
@@ -123,6 +125,10 @@ def _write(report: Report, page: Path | None, json_path: Path | None) -> None:
     else:
         page.write_text(report.markdown())
         click.echo(f"written: {page}", err=True)
+    _write_json(report, json_path)
+
+
+def _write_json(report: Report, json_path: Path | None) -> None:
     if json_path is not None:
         json_path.write_text(json.dumps(report.document(), indent=2) + "\n")
 
