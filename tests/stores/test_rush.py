@@ -196,6 +196,33 @@ async def test_when_the_inbox_is_full_deliveries_are_recorded_at_once(database: 
         assert await store.dossier(W1) is not None
 
 
+async def test_a_flood_of_one_delivery_fills_no_disk(database: Database) -> None:
+    async with on(database) as store:
+        store.most_waiting = 2 * RUSH_AT
+        await rushed(store, database, *[initiate(W1)] * 5 * RUSH_AT)
+        answers = [await store.record(initiate(W1)) for _ in range(5)]
+
+        assert len(await bodies_of(store)) == 6 * RUSH_AT  # one commit, and nothing behind it
+        assert not any(answer.waits for answer in answers)
+
+
+async def test_an_inbox_that_another_process_has_emptied_is_full_no_more(
+    database: Database,
+) -> None:
+    async with on(database) as store, on(database) as beside:
+        store.most_waiting = RUSH_AT
+        await rushed(store, database)
+        await caught_up(beside, OTHERS)
+        with database.locked():
+            tasks = [asyncio.create_task(store.record(initiate(w))) for w in (W1, W2)]
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(*tasks)
+        (again,) = await rushed(store, database, initiate(W1))
+
+    assert not any(answer.waits for answer in answers)
+    assert again.waits
+
+
 async def test_what_could_not_be_kept_is_no_repetition_when_it_comes_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ class InboxVerbs(SqlAccess):
     def _record_together(
         self, transaction: Transaction, notifications: Sequence[NewNotification]
     ) -> Sequence[Recorded]:
+        sql_inbox.note_whether_empty(transaction, self._rush)
         if self._rush.takes(len(notifications)):
             return sql_inbox.keep(transaction, notifications, self._subscriptions, self._rush)
         return sql_intake.record(transaction, notifications, self._subscriptions)

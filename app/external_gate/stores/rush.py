@@ -23,7 +23,7 @@ class Met(NamedTuple):
 
 
 class Rush:
-    """What one process knows of the inbox. Used in the one thread that writes, but for `forget`.
+    """What one process knows of the inbox. Used in one thread, the one that writes.
 
     It decides about the words of an answer and about the order of work, never about what is kept:
     whatever comes in a rush is appended, also what is thought to be known.
@@ -34,6 +34,13 @@ class Rush:
         self._most = most
         self._notifications: set[bytes] = set()
         self._workflows: dict[bytes, bytes] = {}
+        self._waiting = 0
+        """Entries, repetitions too; too many when a commit failed, or others took them out."""
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether nothing more goes to the inbox, by all that is known here."""
+        return self._waiting >= self._most
 
     def takes(self, gathered: int) -> bool:
         """Tell whether so many go to the inbox; once one did, all do until it is empty again.
@@ -41,16 +48,21 @@ class Rush:
         Otherwise a later delivery would be recorded before an earlier one. That is borne when the
         inbox is full: then they are recorded at once.
         """
-        waiting = len(self._notifications)
-        return waiting < self._most and (waiting > 0 or gathered >= self._begins_at)
+        return not self.is_full and (self._waiting > 0 or gathered >= self._begins_at)
 
     def ends(self) -> None:
         """Note that nothing waits any more."""
+        self._waiting = 0
         self._notifications.clear()
         self._workflows.clear()
 
+    def take_out(self, notification: NewNotification) -> None:
+        """Note that a delivery waits no more: it was recorded."""
+        self._waiting = max(0, self._waiting - 1)
+        self.forget(notification)
+
     def forget(self, notification: NewNotification) -> None:
-        """Note that a delivery waits no more: it was recorded, or never came to the inbox."""
+        """Note that a delivery never came to the inbox. From any thread."""
         self._notifications.discard(_identity(notification))
         if notification.workflow is not None:
             self._workflows.pop(_short(notification.workflow.workflow_id), None)
@@ -59,6 +71,7 @@ class Rush:
         """Note a delivery that waits from now on; give what of it has waited already."""
         identity = _identity(notification)
         again = identity in self._notifications
+        self._waiting += 1
         self._notifications.add(identity)
         if notification.workflow is None:
             return Met(again, None)

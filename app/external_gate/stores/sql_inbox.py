@@ -93,6 +93,12 @@ def read_inbox(transaction: Transaction, *, after: int, limit: int) -> list[Sign
     return [_entry(row) for row in select(transaction, _READ, {"after": after, "limit": limit})]
 
 
+def note_whether_empty(transaction: Transaction, rush: Rush) -> None:
+    """Look whether an inbox that is thought to be full is: others may have emptied it."""
+    if rush.is_full and transaction.execute(_IS_ANY_BEHIND, (0,)).fetchone() is None:
+        rush.ends()
+
+
 def record_understood(
     transaction: Transaction,
     understood: Sequence[Understood],
@@ -105,7 +111,7 @@ def record_understood(
     wanted = [each.notification for each in understood if each.number in ours]
     recorded = iter(sql_intake.record(transaction, wanted, subscriptions) if wanted else ())
     for each in understood:
-        rush.forget(each.notification)
+        rush.take_out(each.notification)
     last = max(each.number for each in understood)
     if transaction.execute(_IS_ANY_BEHIND, (last,)).fetchone() is None:
         rush.ends()
