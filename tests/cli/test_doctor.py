@@ -13,6 +13,8 @@ from click.testing import Result
 
 from external_gate.emulator import EmulatorSettings, make_server
 from external_gate.stores.file_lock import FileLock
+from external_gate.stores.store import Store
+from external_gate.testkit.store_checks.store_samples import NOW, initiate
 from tests.cli.conftest import Home
 from tests.databases import only_sqlite
 from tests.engine.world import World
@@ -219,6 +221,19 @@ def test_what_waits_for_people_is_counted(metronome: Home) -> None:
     assert result.exit_code == 0
     assert found(result)["held"] == [("warn", "2 held for a person: 2 no_payer")]
     assert found(result)["incidents"] == [("warn", "1 on record: 1 conflicting_notification")]
+
+
+def test_what_no_service_has_recorded_yet_is_a_warning(metronome: Home) -> None:
+    async def rush(store: Store) -> None:
+        store.rush_at = 1  # type: ignore[attr-defined]  # of ours, on both databases
+        await store.record(initiate())
+
+    metronome.with_store(rush)
+
+    ((level, said),) = found(metronome.run("doctor", "--json"))["inbox"]
+
+    assert level == "warn"
+    assert said.endswith(f"not recorded yet: 1, the oldest since {NOW.isoformat()}")
 
 
 def test_database_newer_than_the_code_ends_with_2(metronome: Home) -> None:

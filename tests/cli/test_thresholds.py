@@ -28,6 +28,7 @@ from external_gate.testkit.store_checks.store_samples import (
     W3,
     begun,
     failed,
+    initiate,
     later,
 )
 from tests.cli.conftest import Home, receiving
@@ -373,6 +374,19 @@ def test_missing_names_since_when_and_the_way_out(shop: Shop) -> None:
     assert [(row["invoice_id"], row["fate"]) for row in rows] == [
         (workflow["invoice_id"], "waiting")
     ]
+
+
+def test_missing_says_what_may_be_in_the_inbox(shop: Shop) -> None:
+    async def rush(store: Store) -> None:
+        store.rush_at = 1  # type: ignore[attr-defined]  # of ours, on both databases
+        await store.record(initiate())
+
+    assert "acknowledged" not in shop.home.run("workflows", "missing").stderr
+    shop.home.with_store(rush)
+
+    said = " ".join(shop.home.run("workflows", "missing").stderr.split())
+    assert "deliveries acknowledged and not recorded yet: 1" in said
+    assert "ask again before you do anything" in said
 
 
 def test_void_purchase_that_nobody_heard_of_points_at_the_switch(shop: Shop) -> None:

@@ -136,6 +136,14 @@ def waiting_checks(counts: Counts) -> Iterator[Check]:
         yield warning("incidents", told, cure="external-gate workflows list --incidents")
     else:
         yield fine("incidents", "none on record")
+    if counts.inbox_since is not None:
+        yield warning(
+            "inbox",
+            f"deliveries acknowledged and not recorded yet: {counts.inbox}, the oldest since "
+            f"{counts.inbox_since.isoformat()}",
+            cure="start the service if none runs; if one does and this does not end, its log says "
+            "why (inbox_failed, inbox_entry_failed)",
+        )
 
 
 def missed_checks(missed: Sequence[KeptReport]) -> Iterator[Check]:

@@ -56,24 +56,33 @@ def missing(
       external-gate workflows missing --since 7d
     """
 
-    async def work(desk: Desk) -> tuple[list[Unreceived], list[KeptReport]]:
+    async def work(desk: Desk) -> tuple[list[Unreceived], list[KeptReport], int]:
         whose = None if customer is None else CustomerId(customer)
         survey = Survey(desk.thresholds, desk.books, tell_progress)
         search = Search(survey, since=since, until=desk.clock.now() - older_than)
         walk = search.walk(customer_id=whose)
         found = [each async for each in walk if every_fate or each.fate is not Fate.COMMITTED]
         end_progress(survey.progress)
-        return found, await desk.books.unanswered(since=since, customer_id=whose)
+        unanswered = await desk.books.unanswered(since=since, customer_id=whose)
+        return found, list(unanswered), (await desk.store.counts()).inbox
 
-    found, unanswered = with_desk(config_path, work)
+    found, unanswered, unrecorded = with_desk(config_path, work)
     if json_wanted:
         views = [unreceived_view(each) for each in found]
         click.echo(as_json(views + [unanswered_view(each) for each in unanswered]))
     else:
         _print(found)
         _print_unanswered(unanswered)
+    if unrecorded:
+        click.echo(_UNRECORDED.format(count=unrecorded), err=True)
     if unanswered or any(each.fate is not Fate.COMMITTED for each in found):
         sys.exit(THE_ANSWER_IS_NO)
+
+
+_UNRECORDED = (
+    "deliveries acknowledged and not recorded yet: {count}; what is listed may be among them, so "
+    "ask again before you do anything"
+)
 
 
 def _print_unanswered(unanswered: Sequence[KeptReport]) -> None:
