@@ -114,7 +114,8 @@ PROCESSOR = Row(
     "processes are not. The profile is of a turn that is not counted.",
     measure,
     limit="what is spent outside of our own code, above. The rest is Python that decides: a "
-    "workflow is claimed once, weighed and saved three times, each time under its fence and with "
+    "notification is read again and recorded from the inbox, where this load has left it; "
+    "a workflow is claimed once, weighed and saved three times, each time under its fence and with "
     "all that it rests on, and tells eight lines of history. Saves that gathered go together "
     "already; on PostgreSQL what its driver takes to write and read them comes on top.",
 )

@@ -217,8 +217,9 @@ WHOLES = Row(
     4,
     "Whole workflows",
     "The service itself without its web, 64 workflows at once: notifications are received off the "
-    "clock, then its worker reads the invoice, charges and releases, each over HTTP to a stub, "
-    "until all that are stored are released. Against the same three calls and nothing else, made "
+    "clock, all at once, so that they wait in the inbox; then they are recorded from there and its "
+    "worker reads the invoice, charges and releases, each over HTTP to a stub, until all that are "
+    "stored are released. Against the same three calls and nothing else, made "
     "by 64 lanes through the same client (`DirectCaller`); and through the one that proxies need "
     "(`HttpxCaller`), for comparison.",
     measure_bare,
