@@ -72,6 +72,10 @@ def main(
     Ends with 0 whatever the figures are; with 1 when something broke: a crash, a wrong answer, a
     lost notification.
     """
+    if fail_on_gross_loss and not RECORD.is_file():
+        raise click.UsageError(
+            f"{RECORD} is not here: run it in the repository, or make bench first"
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended too
     plan = quick_plan(seed=seed) if quick else full_plan(seed=seed)
     plan = dataclasses.replace(

@@ -27,7 +27,10 @@ child.communicate()
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells it there")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(),
+    reason="reads /proc: Linux alone has it, and the benchmarks run there alone",
+)
 def test_children_are_counted_while_they_live_and_when_they_have_ended() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from tests.throwaway_postgres import Cluster
 CHARGED_ONCE = 1
 
 
-ByHand = Callable[[str], object]
+ByHand = Callable[[str], list[Any]]
 """Runs a statement of somebody who knows nothing of the store."""
 
 
@@ -95,6 +96,33 @@ def test_sigterm_turns_readiness_red_finishes_the_charge_and_ends_with_0(
     cast.start_service()
     metronome.ended(workflow, "COMMITTED")
     assert captures(cast) == {workflow["workflow_id"]: CHARGED_ONCE}
+
+
+INITIATE = "FROM notifications WHERE type = 'payment_gate.external_initiate'"
+WAITING = f"""
+INSERT INTO inbox (body, signed_at, received_at) SELECT body, signed_at, received_at {INITIATE}
+"""
+"""As a rush leaves it that has just ended."""
+
+
+@pytest.mark.slow
+def test_stopped_with_deliveries_in_the_inbox_it_records_them_first(
+    cast: Players, metronome: Account, by_hand: ByHand
+) -> None:
+    never = {"EXTERNAL_GATE_WORKER__POLL_SECONDS": "3600"}  # but for the stop nobody would look
+    serving = ("-m", "external_gate", "serve", "--no-worker", *cast.with_config)
+    service = cast.start("service", *serving, env=never)
+    until(lambda: answers(f"{cast.service_url}/readyz"), "no service")
+    metronome.reach("pm_ok")
+    until(lambda: by_hand(f"SELECT 1 {INITIATE}"), "nothing was delivered")
+    by_hand(WAITING)
+    assert by_hand("SELECT count(*) FROM inbox") == [(1,)]
+
+    cast.signal("service", signal.SIGTERM)
+
+    assert service.wait(timeout=20) == 0
+    assert by_hand("SELECT count(*) FROM inbox") == [(0,)]
+    assert by_hand(f"SELECT deliveries {INITIATE}") == [(2,)]
 
 
 def charging(cast: Players, workflow: Json) -> bool:

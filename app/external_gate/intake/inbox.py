@@ -83,8 +83,9 @@ class InboxRecorder:
             if not entries:
                 self.receiver.pressure.waiting = 0  # whoever took out what this process had left
                 break
-            done = await self._record(entries)
-            recorded, pages = recorded + done, pages + bool(done)
+            recorded += await self._record(entries)
+            # A page of nothing but what cannot be recorded must not keep others from their turn.
+            pages += any(entry.number not in self._told for entry in entries)
             after = entries[-1].number
             if self._is_pressed():
                 await self.clock.sleep(REST)

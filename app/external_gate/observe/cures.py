@@ -225,7 +225,7 @@ CONFLICTED = (
 
 INBOX_ENTRY = (
     "a delivery was acknowledged and cannot be recorded, so its workflow has not begun; the error "
-    "says why, and it is tried again every second: report it if it does not end"
+    "says why, and it is tried again every worker.poll_seconds: report it if it does not end"
 )
 
 WEBHOOK_MISSED = (

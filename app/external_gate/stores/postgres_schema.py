@@ -110,8 +110,7 @@ def _apply_when_free(
         ):
             return _apply_next(connection, address, known)
         pause = random.uniform(0.2, 1.0) * LONGEST_PAUSE_SECONDS  # noqa: S311 - nobody gains by guessing it
-        # Whoever waits in the database's own queue for a table lets everybody wait behind it.
-        time.sleep(pause)
+        time.sleep(pause)  # in the database's queue for a table all others would wait behind us
     with connection.transaction():
         return _apply_next(connection, address, known)
 

@@ -63,13 +63,13 @@ class Rush:
 
     def forget(self, notification: NewNotification) -> None:
         """Note that a delivery never came to the inbox. From any thread."""
-        self._notifications.discard(_identity(notification))
+        self._notifications.discard(_short(*notification.identity))
         if notification.workflow is not None:
             self._workflows.pop(_short(notification.workflow.workflow_id), None)
 
     def meet(self, notification: NewNotification) -> Met:
         """Note a delivery that waits from now on; give what of it has waited already."""
-        identity = _identity(notification)
+        identity = _short(*notification.identity)
         again = identity in self._notifications
         self._waiting += 1
         self._notifications.add(identity)
@@ -79,10 +79,6 @@ class Rush:
         meaning = _meaning(facts)
         known = self._workflows.setdefault(_short(facts.workflow_id), meaning)
         return Met(again, known == meaning if known is not meaning else None)
-
-
-def _identity(notification: NewNotification) -> bytes:
-    return _short(notification.notification_id, notification.type, notification.digest)
 
 
 def _meaning(facts: Facts) -> bytes:

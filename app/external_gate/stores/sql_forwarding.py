@@ -32,5 +32,4 @@ def pass_on(transaction: Transaction, number: int, notification: NewNotification
 
 def _identity(notification: NewNotification) -> str:
     """Derive what is the same for the same notification, and for no other."""
-    parts = (notification.notification_id, notification.type, notification.digest)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(notification.identity).encode()).hexdigest()[:32]

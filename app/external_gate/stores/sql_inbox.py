@@ -13,7 +13,13 @@ from external_gate.stores.documents import write_json
 from external_gate.stores.rows import Row, Value, facts_from
 from external_gate.stores.rush import Met, Rush
 from external_gate.stores.sql_transaction import Transaction, append, select
-from external_gate.stores.store_records import NewNotification, Receipt, Recorded, SignedDelivery
+from external_gate.stores.store_records import (
+    WAITS,
+    NewNotification,
+    Receipt,
+    Recorded,
+    SignedDelivery,
+)
 from external_gate.stores.store_rules import differences
 
 _COLUMNS = ("body", "signed_at", "received_at", "headers")
@@ -42,10 +48,6 @@ SELECT workflow_id, workflow_type, customer_id, contract_id, invoice_id, invoice
     invoice_currency
 FROM workflows WHERE workflow_id IN (SELECT value FROM json_each(?))
 """
-
-
-WAITS = 0
-"""The number of what is not recorded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _known(transaction: Transaction, notifications: Iterable[NewNotification]) -
 
 def _contradicts(notification: NewNotification, known: _Known) -> bool:
     """Tell whether it is new, and brings other facts for a workflow on record."""
-    if notification.workflow is None or _identity(notification) in known.notifications:
+    if notification.workflow is None or notification.identity in known.notifications:
         return False
     facts = notification.workflow.facts
     recorded = known.facts.get(facts.workflow_id)
@@ -143,16 +145,12 @@ def _receipt(notification: NewNotification, known: _Known, met: Met) -> Receipt:
     """Give the answer, as `sql_intake.record` would."""
     if not notification.concerns_us:
         return Receipt.IGNORED
-    if met.again or _identity(notification) in known.notifications:
+    if met.again or notification.identity in known.notifications:
         return Receipt.DUPLICATE
     if notification.report is not None or notification.workflow is None:
         return Receipt.RECORDED
     is_known = notification.workflow.workflow_id in known.facts  # and agrees, or it had been urgent
     return Receipt.DUPLICATE if is_known or met.agrees else Receipt.RECORDED
-
-
-def _identity(notification: NewNotification) -> tuple[str, str, str]:
-    return notification.notification_id, notification.type, notification.digest
 
 
 def _workflow_of(notification: NewNotification) -> WorkflowId | None:

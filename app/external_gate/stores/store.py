@@ -79,9 +79,10 @@ class Store(InboxStore, OutboxStore, ReportStore, AftermathStore, PayerStore, Pr
         `report_rules` says: a line in the history, or an incident, each once per workflow; nothing
         moves. What is new is offered to `forward_to` in the same transaction, never a repetition.
 
-        In a rush all this may wait: the delivery is durable in the inbox, and its answer the same,
-        but `number` is 0 until `record_from_inbox`. Only a repetition of what another process,
-        or an earlier life, has left in the inbox is answered `RECORDED`; it is recorded once.
+        In a rush all this may wait, but for what contradicts a workflow on record: the delivery is
+        durable in the inbox, its answer is the same, and `number` is `WAITS`. A repetition of what
+        another process or an earlier life has left there, or that comes while it is full, is
+        answered `RECORDED`; it is recorded once all the same.
         """
         ...
 

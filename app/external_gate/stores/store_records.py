@@ -56,6 +56,11 @@ class NewNotification:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Those that are passed on with it."""
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Give what is the same for a repeated delivery, and for no other notification."""
+        return self.notification_id, self.type, self.digest
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
@@ -73,13 +78,17 @@ class Notification:
     workflow_id: WorkflowId | None
 
 
+WAITS = 0
+"""The number of what is kept in the inbox and not recorded yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What a store made of a notification, after commit."""
 
     receipt: Receipt
     number: int
-    """0 while it waits in the inbox."""
+    """`WAITS` while it is in the inbox."""
     workflow_id: WorkflowId | None = None
     conflict: bool = False
     """Whether it brought other facts for a known workflow."""
@@ -89,7 +98,7 @@ class Recorded:
     @property
     def waits(self) -> bool:
         """Tell whether it is kept in the inbox, and recorded later."""
-        return self.number == 0
+        return self.number == WAITS
 
 
 @dataclass(frozen=True, slots=True)
