@@ -3,6 +3,7 @@
 With chances of its own, so that worlds are the same with and without this news.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,15 @@ OFTEN = (1, 1, 1, 2, 3)
 NOBODY_TAKES_IT_SECONDS = 900.0
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What was decided about a workflow when a status first came."""
+
+    verdict: str
+    first_sent_at: int | None
+    """When it was first told, in milliseconds; None when it was not."""
+
+
 @dataclass
 class StatusNews:
     """Tells what became of Metronome's workflows, and sees that nobody believes it too much."""
@@ -36,9 +46,8 @@ class StatusNews:
     random: Random
     _told: list[tuple[str, str, datetime]] = field(default_factory=list)
     """Invoice, status and time of all that was ever told."""
-    _decided_before: dict[str, dict[str, int | None]] = field(default_factory=dict)
-    """By status, the workflows that were decided when our books first heard of it, each with the
-    instant at which its outcome was first told then."""
+    _decided_before: dict[str, dict[str, Decided]] = field(default_factory=dict)
+    """By status, the workflows that were decided when our books first heard of it."""
     _ever_contradicted: set[str] = field(default_factory=set)
 
     def tell(self, workflow: GateWorkflow, status: str) -> None:
@@ -113,12 +122,14 @@ class StatusNews:
             truth.must("P5", raised == 0, f"{name} raised a false alarm about {workflow_id}")
         is_latest = report.told_at == max(at for _, _, at in told)
         told_at = 0.0 if report.told_at is None else report.told_at.timestamp() * 1000
-        # What came first while nothing was decided, or told, is a known delivery later, and says
-        # nothing new: nor does it when a later release was told by a clock that was set back.
-        first_sent_at = self._decided_before[name].get(workflow_id)
-        is_later = first_sent_at is not None and told_at > first_sent_at
+        # What came first while nothing was decided, or told, or something else, is a known delivery
+        # later, and says nothing new: nor does it when a later release was told by a clock that was
+        # set back.
+        first = self._decided_before[name].get(workflow_id)
+        is_new = first is not None and first.verdict == verdict
+        is_later = first is not None and told_at > (first.first_sent_at or math.inf)
         contradicts = report.status != verdict and not is_given_back
-        if contradicts and alone and is_latest and is_later:
+        if contradicts and alone and is_latest and is_new and is_later:
             truth.must("P5", raised == 1, f"{name} contradicts {workflow_id} and nobody was told")
 
     def _incidents(self, workflow_id: str) -> int:
@@ -132,15 +143,15 @@ class StatusNews:
         asked = "SELECT 1 FROM notifications WHERE notification_id = ?"
         return self.world.database.connection.execute(asked, (name,)).fetchone() is not None
 
-    def _decided(self, report: GateReport) -> dict[str, int | None]:
+    def _decided(self, report: GateReport) -> dict[str, Decided]:
         rows = self.world.database.connection.execute(
-            "SELECT workflow_id, (SELECT min(first_sent_at) FROM releases"
+            "SELECT workflow_id, verdict, (SELECT min(first_sent_at) FROM releases"
             " WHERE releases.workflow_id = workflows.workflow_id"
             " AND releases.verdict = workflows.verdict)"
             " FROM workflows WHERE invoice_id = ? AND verdict IS NOT NULL",
             (report.invoice_id,),
         ).fetchall()
-        return {str(workflow_id): first_sent_at for workflow_id, first_sent_at in rows}
+        return {str(workflow_id): Decided(*decided) for workflow_id, *decided in rows}
 
     def _standing(self, report: GateReport) -> list[tuple[object, ...]]:
         """Give everything about the invoice's workflows that a status must leave alone."""
