@@ -21,6 +21,8 @@ class Setup:
     receives_only: bool = True
     outside_url: str = NOBODY
     """Of Metronome and of the host application that charges."""
+    server: str = ""
+    """Lines of the table `[server]`."""
     worker: str = ""
     """Lines of the table `[worker]`."""
     gateway: str = ""
@@ -31,6 +33,7 @@ class Setup:
         return f"""
 [server]
 port = {port}
+{self.server}
 [metronome]
 base_url = "{self.outside_url}"
 api_token = "bench-token"

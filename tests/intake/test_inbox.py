@@ -13,6 +13,7 @@ from external_gate.domain.errors import Unavailable
 from external_gate.domain.identifiers import WorkflowId
 from external_gate.domain.workflow import HeldReason, State
 from external_gate.intake.inbox import PAGE, PAGES, REST, SMALL_PAGE, InboxRecorder
+from external_gate.intake.pressure import MOST_UNDER_WAY
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import AgeLimits, http_date, sign
 from external_gate.stores.sql_store import SqlStore
@@ -52,6 +53,9 @@ class Heard:
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None:
         raise AssertionError(reason)
+
+    def shed(self, untold: int) -> None:
+        raise AssertionError(untold)
 
     def inbox_failed(self, error: Exception) -> None:
         self.failures.append(error)
@@ -120,8 +124,10 @@ class Gate:
 
     async def deliver_many(self, count: int) -> None:
         """Take many in; each of them waits."""
-        answers = await asyncio.gather(*(self.deliver(str(number)) for number in range(count)))
-        assert all(answer.waits for answer in answers)
+        for first in range(0, count, MOST_UNDER_WAY):
+            some = range(first, min(first + MOST_UNDER_WAY, count))
+            answers = await asyncio.gather(*(self.deliver(str(number)) for number in some))
+            assert all(answer.waits for answer in answers)
 
     async def in_order(self) -> list[str]:
         """Name the workflows by the order in which they were recorded."""

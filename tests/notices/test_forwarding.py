@@ -43,6 +43,9 @@ class Silent:
     def refused(self, *_told: object, **_more: object) -> None:
         """Say nothing."""
 
+    def shed(self, untold: int) -> None:
+        """Say nothing."""
+
 
 @dataclass
 class Ledger:

@@ -93,6 +93,18 @@ def test_repeated_flaw_is_not_told_again(
     assert count("holds_total", held_reason="misshapen_notification") == 0
 
 
+def test_what_is_shed_is_counted_each_and_told_now_and_then(
+    observer: LoggingObserver, logged: Logged, count: Callable[..., float]
+) -> None:
+    for untold in (1, 0, 0):
+        observer.shed(untold)
+
+    line = logged.line
+    assert (line["event"], line["level"], line["shed"]) == ("notifications_shed", "warning", 1)
+    assert "replicas" in line["cure"]
+    assert count("notifications_refused_total", reason="overloaded") == 3
+
+
 def test_refused_delivery_is_a_warning(
     observer: LoggingObserver, logged: Logged, count: Callable[..., float]
 ) -> None:

@@ -180,6 +180,8 @@ class _Deaf:
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None: ...
 
+    def shed(self, untold: int) -> None: ...
+
 
 class _InboxWatch:
     """The observer of the inbox: what cannot be recorded breaks the world."""

@@ -55,6 +55,8 @@ class Deaf:
 
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None: ...
 
+    def shed(self, untold: int) -> None: ...
+
 
 async def deliver(bench: Bench, *, age: timedelta, **facts: object) -> None:
     """Deliver a signed notification to the real intake."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from external_gate.observe.metrics import Metrics
 from external_gate.observe.notice_observer import LoggingNoticeObserver
 from external_gate.observe.observer import LoggingObserver
 from external_gate.outbound.calls import Call, CallEnd
-from external_gate.settings.model import Operator, Role
+from external_gate.settings.model import Operator, Role, ServerSettings
 from external_gate.settings.operator_tokens import sha256_of
 from external_gate.stores.sql_store import SqlStore
 from external_gate.web.app import create_app
@@ -54,6 +54,7 @@ class Served:
     url: str
     port: int
     store: SqlStore
+    receiver: Receiver
     readiness: Readiness
     client: httpx.AsyncClient
     odd: "TalkingGateway"
@@ -65,12 +66,19 @@ class Served:
         self, body: bytes, *, age: timedelta = timedelta(0), secret: str = SECRET, **headers: str
     ) -> httpx.Response:
         """Deliver a body as Metronome would."""
-        date = http_date(SystemClock().now() - age)
-        signed = {
-            "X-Metronome-Date": date,
-            "Metronome-Webhook-Signature": sign(secret, date=date, body=body),
-        }
+        signed = signature_headers(body, age=age, secret=secret)
         return await self.client.post("/webhooks/metronome", content=body, headers=signed | headers)
+
+
+def signature_headers(
+    body: bytes, *, age: timedelta = timedelta(0), secret: str = SECRET
+) -> dict[str, str]:
+    """Sign a body as Metronome does."""
+    date = http_date(SystemClock().now() - age)
+    return {
+        "X-Metronome-Date": date,
+        "Metronome-Webhook-Signature": sign(secret, date=date, body=body),
+    }
 
 
 @dataclass
@@ -110,7 +118,19 @@ def host_gateway(clock: Clock) -> HttpGateway:
 @pytest.fixture
 async def served(database: Database) -> AsyncIterator[Served]:
     """Serve webhooks, health and metrics on a free port."""
-    store = database.store(patience=timedelta(milliseconds=100))
+    async with serving(database) as everything:
+        yield everything
+
+
+@asynccontextmanager
+async def serving(
+    database: Database,
+    *,
+    patience: timedelta = timedelta(milliseconds=100),
+    knobs: ServerSettings | None = None,
+) -> AsyncIterator[Served]:
+    """Serve on a database that is waited for as long as `patience`."""
+    store = database.store(patience=patience)
     await store.open()
     clock, metrics, readiness = SystemClock(), Metrics(CollectorRegistry()), Readiness()
     receiver = Receiver(store, [SECRET], AgeLimits(), clock, LoggingObserver(metrics))
@@ -134,13 +154,13 @@ async def served(database: Database) -> AsyncIterator[Served]:
     payer_changes = PayerChanges(
         store, Bearers(PEOPLE), clock, body_limit_bytes=4096, body_timeout_seconds=0.4
     )
-    server = make_server(create_app(webhook, gateway_webhook, payer_changes, health))
+    server = make_server(create_app(webhook, gateway_webhook, payer_changes, health), knobs)
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Served(url, port, store, readiness, client, talking, woken)
+            yield Served(url, port, store, receiver, readiness, client, talking, woken)
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving

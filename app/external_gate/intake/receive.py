@@ -1,19 +1,19 @@
 """From signed bytes to a durable row: verify, read, record in one transaction."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from external_gate.domain.clock import Clock
-from external_gate.domain.errors import BadInput
+from external_gate.domain.errors import BadInput, Unavailable
 from external_gate.domain.forwarding import Forwarding
 from external_gate.domain.identifiers import ContractId, CustomerId, InvoiceId, WorkflowId
 from external_gate.domain.ledger import HistoryEntry
 from external_gate.domain.workflow import Actor, Facts, HeldReason, State, Workflow
 from external_gate.intake import envelope, signature
 from external_gate.intake.envelope import Envelope
+from external_gate.intake.pressure import Pressure
 from external_gate.intake.signature import (
     SIGNATURE_HEADERS,
     AgeLimits,
@@ -50,25 +50,12 @@ class IntakeObserver(Protocol):
         """A delivery was turned away; with `only_the_date` our clock is the suspect."""
         ...
 
+    def shed(self, untold: int) -> None:
+        """One was turned away because too many wait; `untold` is as `Pressure.shed` gives it."""
+        ...
 
-@dataclass(slots=True)
-class Pressure:
-    """How many deliveries are on their way into the store, and how many a rush has left."""
 
-    under_way: int = 0
-    waiting: int = 0
-    """In the inbox, as far as this process has put it there."""
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a delivery went to the inbox."""
-
-    def leave(self) -> None:
-        """Note a delivery that went to the inbox."""
-        self.waiting += 1
-        self.left.set()
-
-    def take(self) -> None:
-        """Note one that was there and is recorded, perhaps by another process."""
-        self.waiting = max(0, self.waiting - 1)
+_OVERLOADED = "more deliveries at once than are stored within a second: deliver it again later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,8 @@ class Receiver:
         """Make one delivery durable; header names are lower case.
 
         Returns after commit. Raises `SignatureRefused` (nothing was stored) and `Unavailable`
-        (nothing was stored; Metronome will try again).
+        (nothing was stored; Metronome will try again), which is also how it sheds load: at once,
+        when too many wait for their commit already.
         """
         now = self.clock.now()
         try:
@@ -99,13 +87,18 @@ class Receiver:
                 refusal.reason, refusal.age, only_the_date=refusal.signature_valid
             )
             raise
+        if self.pressure.is_too_much:
+            self._shed(now)
         delivery = SignedDelivery(body, verified.signed_at, now, headers)
         notification = self._notification(delivery, verified.freshness)
-        self.pressure.under_way += 1
+        among = self.pressure.begin()
         try:
             recorded = await self.store.record(notification)
+        except Unavailable:
+            self.turned_away("not_durable")
+            raise
         finally:
-            self.pressure.under_way -= 1
+            self.pressure.end(among, self.clock.now() - now)
         self.observer.acknowledged(recorded.receipt, verified.age)
         if recorded.waits:
             self.pressure.leave()
@@ -127,7 +120,7 @@ class Receiver:
         return recorded
 
     def turned_away(self, reason: str) -> None:
-        """Count a delivery that was not even read: its body too large or too slow, no disk."""
+        """Count a delivery of which nothing was kept: its body too large or too slow, no disk."""
         self.observer.refused(reason, None, only_the_date=False)
 
     async def replay(self, number: int, *, who: str, reason: str) -> Recorded:
@@ -155,6 +148,10 @@ class Receiver:
             facts={"notification": str(number)},
         )
         return await self.store.begin(number, workflow, entry=entry)
+
+    def _shed(self, now: datetime) -> NoReturn:
+        self.observer.shed(self.pressure.shed(now))
+        raise Unavailable(_OVERLOADED)
 
     def _notification(self, delivery: SignedDelivery, freshness: Freshness) -> NewNotification:
         read = envelope.read(delivery.body)

@@ -223,6 +223,11 @@ CONFLICTED = (
     "{number} with external-gate workflows show {id}"
 )
 
+OVERLOADED = (
+    "more came at once than is stored within a second; Metronome delivers it again: if it lasts, "
+    "add replicas or a faster disk"
+)
+
 INBOX_ENTRY = (
     "a delivery was acknowledged and cannot be recorded, so its workflow has not begun; the error "
     "says why, and it is tried again every worker.poll_seconds: report it if it does not end"

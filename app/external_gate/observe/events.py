@@ -19,6 +19,7 @@ NOTIFICATION_RECORDED: Final = "notification_recorded"
 NOTIFICATION_FLAWED: Final = "notification_flawed"
 NOTIFICATION_CONFLICTED: Final = "notification_conflicted"
 NOTIFICATION_REFUSED: Final = "notification_refused"
+NOTIFICATIONS_SHED: Final = "notifications_shed"  # answered 503: Metronome delivers them again
 WEBHOOK_MISSED: Final = "webhook_missed"  # a threshold was reached, and no charge asked for
 NOTIFICATIONS_PRUNED: Final = "notifications_pruned"
 INBOX_FAILED: Final = "inbox_failed"  # nothing of it is recorded until it ends

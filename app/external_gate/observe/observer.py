@@ -232,6 +232,12 @@ class LoggingObserver:
         else:
             self._log.warning(events.NOTIFICATION_REFUSED, reason=reason, age_seconds=age_seconds)
 
+    def shed(self, untold: int) -> None:
+        """Count a delivery that came on top of too many; log now and then how many did."""
+        self._metrics.notification_refused("overloaded")
+        if untold:
+            self._log.warning(events.NOTIFICATIONS_SHED, shed=untold, cure=cures.OVERLOADED)
+
     def _held(
         self,
         workflow_id: WorkflowId,

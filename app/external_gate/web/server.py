@@ -30,9 +30,10 @@ RECEIVE_BUFFER_BYTES = 16 * 1024
 """What the system keeps of a connection before we read it. It bounds the memory of many, and how
 long one can keep the others waiting: what arrives at once is also read and parsed at once."""
 
-ACCEPTED_AT_ONCE = 16
-"""Connections taken in before the others are read again: a crowd that is taken in all at once would
-push out a sender whose request has arrived but was not read yet."""
+PART_ACCEPTED_AT_ONCE = 8
+"""The part, one in so many, of all connections that is taken in before the others are read again: a
+crowd that is taken in all at once would push out a sender whose request has arrived but was not
+read yet, and one that is taken in slowly waits for longer than its answer takes."""
 
 CONNECTIONS_END_WITHIN_SECONDS = 15
 """How long open requests may take to end once the listener is closed."""
@@ -86,6 +87,7 @@ def make_server(app: ASGIApp, knobs: ServerSettings | None = None) -> DrainingSe
     Without `knobs` it has the default limits.
     """
     knobs = knobs or ServerSettings()
+    most = fitting(knobs.max_connections)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -93,14 +95,12 @@ def make_server(app: ASGIApp, knobs: ServerSettings | None = None) -> DrainingSe
         lifespan="off",
         http=_parser(knobs.http_parser),
         ws="none",
-        backlog=ACCEPTED_AT_ONCE,
+        backlog=max(1, most // PART_ACCEPTED_AT_ONCE),
         server_header=False,
         h11_max_incomplete_event_size=LARGEST_HEADERS_BYTES,
         timeout_graceful_shutdown=CONNECTIONS_END_WITHIN_SECONDS,
     )
-    connections = OpenConnections(
-        most=fitting(knobs.max_connections), patience_seconds=knobs.header_timeout_seconds
-    )
+    connections = OpenConnections(most=most, patience_seconds=knobs.header_timeout_seconds)
     return DrainingServer(config, connections)
 
 

@@ -20,7 +20,8 @@ class MetronomeWebhook:
     """Receives what Metronome sends.
 
     200 only when the delivery is on disk (P1). 413 before the signature is looked at, 401 for what
-    Metronome did not sign, 408 for a body that does not come, 503 when it cannot be made durable.
+    Metronome did not sign, 408 for a body that does not come, 503 when it cannot be made durable,
+    or not soon.
     """
 
     def __init__(
@@ -61,7 +62,6 @@ class MetronomeWebhook:
         except SignatureRefused as refusal:
             return problem(401, str(refusal), reason=refusal.reason)
         except Unavailable as error:
-            self._receiver.turned_away("not_durable")
             return problem(503, str(error), headers={"Retry-After": RETRY_AFTER_SECONDS})
         self._wake()
         return recorded.receipt

@@ -1,0 +1,75 @@
+"""How many deliveries are on their way into the store, and when they are too many."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+MOST_UNDER_WAY = 512
+"""Deliveries that may wait for their commit, however fast it is. As many fit into one; another
+would have to wait for two."""
+
+FEWEST_UNDER_WAY = 64
+"""That may wait however slow it is: of a database that stands still nothing can be concluded."""
+
+LONGEST_WAIT = timedelta(milliseconds=400)
+"""For a commit. Whose wait would be longer is better told at once to come again."""
+
+GROWTH = 0.1
+"""By how many more may wait after one whose wait was short: slower than waits are noticed."""
+
+TELL_EVERY = timedelta(seconds=10)
+"""An overload is worth a line now and then, not one for each of thousands."""
+
+
+@dataclass(slots=True)
+class Pressure:
+    """How many deliveries are on their way into the store, and how many a rush has left."""
+
+    under_way: int = 0
+    waiting: int = 0
+    """In the inbox, as far as this process has put it there."""
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a delivery went to the inbox."""
+    _most: float = MOST_UNDER_WAY
+    _untold: int = 0
+    _told_at: datetime | None = None
+
+    @property
+    def is_too_much(self) -> bool:
+        """Tell whether one more would have to wait for too long."""
+        return self.under_way >= self._most
+
+    def begin(self) -> int:
+        """Note one that waits for its commit from now on; gives how many do, with it."""
+        self.under_way += 1
+        return self.under_way
+
+    def end(self, among: int, waited: timedelta) -> None:
+        """Note that its wait has ended, whatever came of it; `among` is what `begin` gave."""
+        self.under_way -= 1
+        if waited <= LONGEST_WAIT:
+            self._most = min(MOST_UNDER_WAY, self._most + GROWTH)
+        else:
+            fitting = among * (LONGEST_WAIT / waited)
+            self._most = max(FEWEST_UNDER_WAY, min(self._most, fitting))
+
+    def leave(self) -> None:
+        """Note a delivery that went to the inbox."""
+        self.waiting += 1
+        self.left.set()
+
+    def take(self) -> None:
+        """Note one that was there and is recorded, perhaps by another process."""
+        self.waiting = max(0, self.waiting - 1)
+
+    def shed(self, now: datetime) -> int:
+        """Note one that was turned away because it is too much.
+
+        Gives how many were since it was last told; 0 while that was a moment ago.
+        """
+        self._untold += 1
+        if self._told_at is not None and abs(now - self._told_at) < TELL_EVERY:
+            return 0
+        self._told_at = now
+        untold, self._untold = self._untold, 0
+        return untold
