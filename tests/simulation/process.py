@@ -92,11 +92,15 @@ class ProcessClock:
         """Give what this machine believes to be the time."""
         return self._world.loop.true_time() + self.off
 
+    async def rest(self, duration: timedelta) -> None:
+        """Wait, whether or not its process has something to do."""
+        await asyncio.sleep(max(0.0, duration.total_seconds()))
+        await self._process.passes()
+
     async def sleep(self, duration: timedelta) -> None:
         """Wait; while its process has nothing to do, periodic work is left out."""
         seconds = duration.total_seconds()
-        await asyncio.sleep(max(0.0, seconds))
-        await self._process.passes()
+        await self.rest(duration)
         while self._process.idle() and not self._world.over:
             self._process.busy.clear()
             await self._process.busy.wait()

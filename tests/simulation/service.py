@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from external_gate.domain.charge import Payer
@@ -95,7 +95,7 @@ class Service:
         )
         self._rush = rush
         self._recorder = InboxRecorder(
-            store, self.receiver, self.process.clock, POLL, _InboxWatch(world)
+            store, self.receiver, _Restful(self.process), POLL, _InboxWatch(world)
         )
         self.worker = Worker(engine, owner=name, concurrency=4, lease=LEASE, poll=POLL)
         self.process.idle = lambda: self.worker.running == 0
@@ -161,6 +161,19 @@ class _Payers:
     async def find(self, question: PayerQuestion) -> Payer | None:
         await self._process.edge("before asking for the payer")
         return self._payers.get(question.customer_id)
+
+
+class _Restful:
+    """The clock of somebody whose rests are no periodic work."""
+
+    def __init__(self, process: Process) -> None:
+        self._clock = process.clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def sleep(self, duration: timedelta) -> None:
+        await self._clock.rest(duration)
 
 
 class _Deaf:
