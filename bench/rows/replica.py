@@ -14,10 +14,11 @@ from bench.workshop import Workshop
 
 CONNECTIONS = 64
 KIND = "postgres_insert"
-GATE, INSERT, AGAIN = (
+GATE, INSERT, AGAIN, ENDPOINT = (
     "external-gate, PostgreSQL",
     "one INSERT per request, pool of 16",
     "the same once more",
+    "Starlette endpoint, no storage",
 )
 
 
@@ -34,6 +35,8 @@ def measure(workshop: Workshop, outcome: Outcome) -> None:
             servers[name] = running.enter_context(
                 running_baseline(KIND, workshop.folder, database_url=address, name=name)
             )
+        ceiling = running_baseline("ceiling", workshop.folder, name=ENDPOINT)
+        stored, servers[ENDPOINT] = list(servers), running.enter_context(ceiling)
         contenders = [
             workshop.loaded(server, connections=CONNECTIONS, name=name)
             for name, server in servers.items()
@@ -42,7 +45,7 @@ def measure(workshop: Workshop, outcome: Outcome) -> None:
         acknowledged = prove_nothing_lost(store_url, workshop.load.sent[gate.port])
         outcome.facts.append(f"{acknowledged:,} notifications acknowledged, none lost.")
         outcome.facts += processor_times(
-            workshop, servers, connections=CONNECTIONS, on_postgres=servers
+            workshop, servers, connections=CONNECTIONS, on_postgres=stored
         )
     outcome.show(rounds)
     for figure, what, target in ((rate_of, "requests/s", at_least(3.0)), (p99_of, "p99", None)):
@@ -55,13 +58,23 @@ def measure(workshop: Workshop, outcome: Outcome) -> None:
             target=target,
             same=(rounds[AGAIN], rounds[INSERT]),
         )
+    outcome.compare(
+        rounds[ENDPOINT],
+        rounds[INSERT],
+        figure=rate_of,
+        measured=f"the endpoint alone, no storage: requests/s, {CONNECTIONS} connections",
+        against=INSERT,
+        target=None,
+        same=(rounds[AGAIN], rounds[INSERT]),
+    )
 
 
 REPLICA = Row(
     3,
     "Acknowledgement on PostgreSQL, one replica",
     "`external-gate serve --no-worker` on PostgreSQL with `fsync` on, against an endpoint that "
-    "checks the signature and commits one INSERT through psycopg's pool.",
+    "checks the signature and commits one INSERT through psycopg's pool. “The endpoint alone” is "
+    "row 1's, which stores nothing: what nobody can exceed.",
     measure,
     limit="the processor, above. What gathered is one COPY and two questions instead of an INSERT "
     "each; the endpoint around it, which both have, and reading the notification stay.",

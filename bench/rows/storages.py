@@ -17,6 +17,7 @@ from bench.workshop import Workshop
 
 CONNECTIONS = 64
 GATE, AGAIN = "external-gate, SQLite", "the same once more"
+ENDPOINT = "Starlette endpoint, no storage"
 
 Address = Callable[[Workshop], str]
 
@@ -52,6 +53,8 @@ def measure(workshop: Workshop, outcome: Outcome) -> None:
                 factors[name] = factor
             except Unmeasured as reason:
                 outcome.facts.append(f"Not measured against {name}: {reason}.")
+        ceiling = running_baseline("ceiling", workshop.folder, name=ENDPOINT)
+        servers[ENDPOINT] = running.enter_context(ceiling)
         contenders = [
             workshop.loaded(server, connections=CONNECTIONS, name=name)
             for name, server in servers.items()
@@ -65,16 +68,17 @@ def measure(workshop: Workshop, outcome: Outcome) -> None:
         )
         prove_nothing_lost(sqlite_url(workshop.folder, "row-2"), workshop.load.sent[gate.port])
     outcome.show(rounds)
-    for name, factor in factors.items():
-        outcome.compare(
-            rounds[GATE],
-            rounds[name],
-            figure=rate_of,
-            measured=f"requests/s, {CONNECTIONS} connections",
-            against=name,
-            target=at_least(factor),
-            same=(rounds[AGAIN], rounds[GATE]),
-        )
+    for over, what in ((GATE, ""), (ENDPOINT, "the endpoint alone, no storage: ")):
+        for name, factor in factors.items():
+            outcome.compare(
+                rounds[over],
+                rounds[name],
+                figure=rate_of,
+                measured=f"{what}requests/s, {CONNECTIONS} connections",
+                against=name,
+                target=at_least(factor) if over == GATE else None,
+                same=(rounds[AGAIN], rounds[GATE]),
+            )
 
 
 @contextmanager
@@ -89,10 +93,12 @@ STORAGES = Row(
     "The same, against other ways to have it durable",
     "The same signature check and the same server in front of each. aiosqlite: one shared "
     "connection, WAL, `synchronous=FULL`. DBOS and procrastinate: enqueue only, nobody works on "
-    "the queue meanwhile; pools of 16 connections; PostgreSQL with `fsync` on.",
+    "the queue meanwhile; pools of 16 connections; PostgreSQL with `fsync` on. "
+    "“The endpoint alone” is row 1's, which stores nothing: what nobody can exceed.",
     measure,
     limit="the processor, see row 1: all of these stand behind the same endpoint, whose own time "
     "is in each of them, so that nobody can be several times faster than one who adds little to "
-    "it. All who wait for the one connection of aiosqlite share its commits too. What "
-    "enqueues on PostgreSQL has two cores: its own and the one of PostgreSQL's processes.",
+    "it; how many times, the endpoint alone shows. All who wait for the one connection of "
+    "aiosqlite share its commits too. What enqueues on PostgreSQL has two cores: its own and the "
+    "one of PostgreSQL's processes.",
 )

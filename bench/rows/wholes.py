@@ -22,6 +22,8 @@ FALLBACK = "the three calls, through our caller over httpx"
 SHARED = "one shared httpx client, its own transport"
 DBOS_FILE, DBOS_SERVER = "DBOS steps, SQLite", "DBOS steps, PostgreSQL"
 MEASURED = "workflows/s, received to released"
+ENOUGH = 0.75
+"""Of the rate of the calls alone."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ def _compare_bare(outcome: Outcome, rounds: Rounds, gates: Iterable[str]) -> Non
         same=(rounds[AGAIN], rounds[BARE]),
     )
     for name in gates:
-        _compare(outcome, rounds, name, BARE, target=at_least(0.75), same=(AGAIN, BARE))
+        _compare(outcome, rounds, name, BARE, target=at_least(ENOUGH), same=(AGAIN, BARE))
 
 
 def measure_instead(workshop: Workshop, outcome: Outcome) -> None:
@@ -99,21 +101,26 @@ def measure_instead(workshop: Workshop, outcome: Outcome) -> None:
         rounds = _raced(workshop, outcome, contenders, gates)
     for name, factor in factors.items():
         _compare(outcome, rounds, ON_FILE, name, target=at_least(factor), same=(AGAIN, ON_FILE))
-    outcome.compare(
-        rounds[BARE],
-        rounds[SHARED],
-        figure=rate_of,
-        measured="the three calls alone, by the client of the service",
-        against=SHARED,
-        target=None,
-        same=(rounds[AGAIN], rounds[ON_FILE]),
-    )
+    for name in factors:
+        outcome.compare(
+            rounds[BARE],
+            rounds[name],
+            figure=rate_of,
+            measured="the three calls alone, by the client of the service",
+            against=name,
+            target=None,
+            same=(rounds[AGAIN], rounds[ON_FILE]),
+        )
 
 
 def _processor_times(workshop: Workshop, bare: CrewProcess, gates: Mapping[str, Gate]) -> list[str]:
     """Say what a workflow takes of the processor: nobody on one core can be faster than that."""
     alone = _microseconds(bare.work(seconds=workshop.plan.seconds))
-    told = [f"Processor time per workflow, {BARE}: {alone:,.0f} µs."]
+    left = alone / ENOUGH - alone
+    told = [
+        f"Processor time per workflow, {BARE}: {alone:,.0f} µs.",
+        f"{ENOUGH:g} × of their rate leaves {left:,.0f} µs for everything else; compare row 6.",
+    ]
     for name, gate in gates.items():
         before = _of_the_server(workshop, name)
         done = gate.crew.work(seconds=workshop.plan.seconds)
