@@ -16,7 +16,7 @@ from external_gate.metronome.billing import (
     ReleaseAnswer,
     ReleaseResult,
 )
-from tests.simulation.metronome_books import MetronomeBooks
+from tests.simulation.metronome_books import Course, MetronomeBooks
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
@@ -117,7 +117,9 @@ class MetronomeEdge:
         return answer
 
     def _reaches(self, workflow_id: str, verdict: Verdict) -> None:
-        if verdict is Verdict.FAILED:
+        """Note a `failed` that arrives, but where it is refused because Metronome was paid."""
+        is_paid = self._books.workflows[workflow_id].course is Course.COMMITTED
+        if verdict is Verdict.FAILED and not is_paid:
             self._world.truth.fates[workflow_id].failed_reached = True
 
     async def _read(self) -> None:
