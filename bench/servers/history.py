@@ -46,6 +46,19 @@ def copy_finished(store_url: str, count: int, *, tell: Callable[[str], None]) ->
             books.execute("VACUUM (ANALYZE)")  # as autovacuum would have done long ago
 
 
+TREES = (("notifications", "notification_id"), ("workflows", "workflow_id"))
+"""In which an acknowledgement looks its ids up."""
+
+
+def read_trees(store_url: str) -> None:
+    """Read every page of these trees, so that the system has them in memory, as far as it can."""
+    with opened_books(store_url) as books:
+        if not on_file(store_url):
+            books.execute("SET enable_seqscan = off")  # or it would read the table instead
+        for table, column in TREES:
+            books.execute(f"SELECT count({column}) FROM {table} WHERE {column} > ''").fetchone()  # noqa: S608 - ours
+
+
 class _Copying:
     """Writes one statement per row of the template."""
 
