@@ -140,6 +140,6 @@ HISTORY = Row(
     measure,
     limit="ids without an order, which Metronome gives. What is claimed and listed stands in "
     "indexes that hold nothing finished, and costs the same. An acknowledgement appends, but looks "
-    "up its ids anywhere in two trees, whose pages are read first where they are not in memory: "
+    "up its workflow anywhere in a tree, whose pages are read first where they are not in memory: "
     "what is left of it when they are shows the last line, and the rest is the disk.",
 )

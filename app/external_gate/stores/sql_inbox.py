@@ -121,15 +121,23 @@ def record_understood(
 
 
 def _known(transaction: Transaction, notifications: Iterable[NewNotification]) -> _Known:
-    """Look up what is recorded, for all of them at once."""
+    """Look up what is recorded, for all of them at once.
+
+    Whose workflow is new cannot have come before: then one tree is enough, and in a long history
+    each is a read from the disk.
+    """
     listed = list(notifications)
-    ids = write_json([each.notification_id for each in listed])
     begun = write_json([each.workflow.workflow_id for each in listed if each.workflow])
-    notified = transaction.execute(_NOTIFICATIONS, (ids,)).fetchall()
-    return _Known(
-        frozenset((found, kind, digest.hex()) for found, kind, digest in notified),
-        {row["workflow_id"]: facts_from(row) for row in select(transaction, _WORKFLOWS, (begun,))},
-    )
+    facts = {
+        row["workflow_id"]: facts_from(row) for row in select(transaction, _WORKFLOWS, (begun,))
+    }
+    ids = [
+        each.notification_id
+        for each in listed
+        if each.workflow is None or each.workflow.workflow_id in facts
+    ]
+    notified = transaction.execute(_NOTIFICATIONS, (write_json(ids),)).fetchall() if ids else ()
+    return _Known(frozenset((found, kind, digest.hex()) for found, kind, digest in notified), facts)
 
 
 def _contradicts(notification: NewNotification, known: _Known) -> bool:
