@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from external_gate.intake.pressure import FEWEST_UNDER_WAY, MOST_UNDER_WAY
+from external_gate.intake.pressure import FEWEST_UNDER_WAY, LONGEST_WAIT, MOST_UNDER_WAY
 from external_gate.settings.model import ServerSettings
 from external_gate.stores.writer import MOST_JOBS
 from tests.databases import Database
@@ -66,18 +66,29 @@ async def test_after_long_waits_fewer_may_wait_and_in_time_as_many_as_before(
     served: Served,
 ) -> None:
     pressure = served.receiver.pressure
-    pressure.end(pressure.begin(), timedelta(seconds=30))
+    pressure.learn(1, timedelta(seconds=30))
     while pressure.under_way < FEWEST_UNDER_WAY:
         pressure.begin()
     refused = await served.deliver(initiate())
     pressure.under_way = 0
 
-    for _ in range(10 * MOST_UNDER_WAY):
-        pressure.end(pressure.begin(), timedelta(milliseconds=1))
+    for _ in range(5 * MOST_UNDER_WAY):
+        pressure.learn(1, timedelta(milliseconds=1))
     pressure.under_way = MOST_UNDER_WAY - 1
 
     assert refused.status_code == 503
     assert (await served.deliver(initiate())).status_code == 200
+
+
+async def test_of_a_database_that_is_away_nothing_is_learnt(database: Database) -> None:
+    async with serving(database, patience=2 * LONGEST_WAIT) as served:
+        with database.locked():
+            refused = await served.deliver(initiate())
+        served.receiver.pressure.under_way = MOST_UNDER_WAY - 1
+
+        again = await served.deliver(initiate())
+
+        assert (refused.status_code, again.status_code) == (503, 200)
 
 
 async def deliver(served: Served, body: bytes, open_: AsyncExitStack) -> int:

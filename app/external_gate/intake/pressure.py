@@ -8,13 +8,14 @@ MOST_UNDER_WAY = 512
 """Deliveries that may wait for their commit, however fast it is. As many fit into one; another
 would have to wait for two."""
 
-FEWEST_UNDER_WAY = 64
-"""That may wait however slow it is: of a database that stands still nothing can be concluded."""
+FEWEST_UNDER_WAY = 128
+"""That may wait however slow the last commits were: a disk that stood still for a moment must not
+turn away the crowd that has gathered meanwhile."""
 
 LONGEST_WAIT = timedelta(milliseconds=400)
 """For a commit. Whose wait would be longer is better told at once to come again."""
 
-GROWTH = 0.1
+GROWTH = 0.2
 """By how many more may wait after one whose wait was short: slower than waits are noticed."""
 
 TELL_EVERY = timedelta(seconds=10)
@@ -44,9 +45,15 @@ class Pressure:
         self.under_way += 1
         return self.under_way
 
-    def end(self, among: int, waited: timedelta) -> None:
-        """Note that its wait has ended, whatever came of it; `among` is what `begin` gave."""
+    def end(self) -> None:
+        """Note that its wait has ended, whatever came of it."""
         self.under_way -= 1
+
+    def learn(self, among: int, waited: timedelta) -> None:
+        """Note how long a commit took; `among` is what `begin` gave.
+
+        Of a wait in vain nothing is learnt: a database that is away is not slow.
+        """
         if waited <= LONGEST_WAIT:
             self._most = min(MOST_UNDER_WAY, self._most + GROWTH)
         else:

@@ -98,7 +98,8 @@ class Receiver:
             self.turned_away("not_durable")
             raise
         finally:
-            self.pressure.end(among, self.clock.now() - now)
+            self.pressure.end()
+        self.pressure.learn(among, self.clock.now() - now)
         self.observer.acknowledged(recorded.receipt, verified.age)
         if recorded.waits:
             self.pressure.leave()
