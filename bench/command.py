@@ -103,7 +103,7 @@ def _run(plan: Plan, rows: tuple[Row, ...], json_path: Path | None) -> Report:
     done: list[tuple[Row, Outcome]] = []
     with open_workshop(plan, tell=_tell) as workshop:
         for row in rows:
-            _tell(f"row {row.number}: {row.title}")
+            _tell(f"{time.monotonic() - began:,.0f} s · row {row.number}: {row.title}")
             done.append((row, _measured(row, workshop)))
             _write_json(Report(plan, {}, done), json_path)
         facts = machine_facts(workshop.database_version)

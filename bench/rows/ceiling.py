@@ -69,15 +69,16 @@ def _at(connections: int, servers: dict[str, Server], workshop: Workshop, outcom
                 target=target if is_judged else None,
                 same=(rounds[AGAIN], rounds[CEILING_NAME]),
             )
-    outcome.compare(
-        rounds[LEAST],
-        rounds[CEILING_NAME],
-        figure=rate_of,
-        measured=f"the least kept: requests/s, {connections} connections",
-        against=CEILING_NAME,
-        target=None,
-        same=(rounds[AGAIN], rounds[CEILING_NAME]),
-    )
+    for figure, what in ((rate_of, "requests/s"), (p99_of, "p99")):
+        outcome.compare(
+            rounds[LEAST],
+            rounds[CEILING_NAME],
+            figure=figure,
+            measured=f"the least kept: {what}, {connections} connections",
+            against=CEILING_NAME,
+            target=None,
+            same=(rounds[AGAIN], rounds[CEILING_NAME]),
+        )
 
 
 CEILING = Row(

@@ -69,7 +69,8 @@ def _measure_on(store: str, url: str, workshop: Workshop, outcome: Outcome) -> N
     outcome.facts.append(
         f"Of it, as they came and went: the notification {kept.notification_bytes:,.0f} bytes, the "
         f"request to the gateway {kept.request_bytes:,.0f}; and "
-        f"{kept.lines_of_history:.1f} lines of history."
+        f"{kept.lines_of_history:.1f} lines of history. All texts and bytes of its rows, once "
+        f"each, without numbers, pages and indexes: {kept.text_bytes:,.0f} bytes."
     )
 
 
@@ -88,6 +89,7 @@ DISK = Row(
     measure,
     limit="what must stay as it is: the signed notification and the request to the gateway, byte "
     "for byte (a re-send must be the same, and a dispute asks for both), eight lines that say why, "
-    "and the ids of others, 36 bytes each, wherever something is looked up by them. PostgreSQL "
+    "and the ids of others, 36 bytes each, wherever something is looked up by them. What the texts "
+    "alone take is said above; indexes and pages come on top. PostgreSQL "
     "adds some 28 bytes to every row, and keeps what an update replaced until it is vacuumed.",
 )

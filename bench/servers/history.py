@@ -9,10 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.load.notifications import CUSTOMERS
-from bench.servers.books import Books, on_file, opened_books
-
-TABLES = ("workflows", "notifications", "attempts", "evidence", "releases", "history")
-"""Whatever is referred to comes before what refers to it."""
+from bench.servers.books import TABLES, Books, on_file, opened_books
 
 CHUNK = 20_000
 SECOND_MS = 1_000

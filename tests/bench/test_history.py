@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.servers.books import Books, opened_books, size_by_table, size_bytes
+from bench.servers.books import TABLES, Books, opened_books, size_by_table, size_bytes
 from bench.servers.crew import running_crew
-from bench.servers.history import INCIDENTS, TABLES, copy_finished
+from bench.servers.history import INCIDENTS, copy_finished
 from bench.servers.kept import prove_all_released
 from bench.servers.product import sqlite_url
 from bench.working.turn import AT_ONCE

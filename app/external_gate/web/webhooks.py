@@ -1,6 +1,7 @@
 """`POST /webhooks/metronome`: bounded bytes in, an answer only after commit."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -62,9 +63,15 @@ class MetronomeWebhook:
         except SignatureRefused as refusal:
             return problem(401, str(refusal), reason=refusal.reason)
         except Unavailable as error:
-            return problem(503, str(error), headers={"Retry-After": RETRY_AFTER_SECONDS})
+            return _later(str(error))
         self._wake()
         return recorded.receipt
+
+
+@lru_cache(maxsize=16)
+def _later(detail: str) -> Response:
+    """Answer 503; kept, because in an overload thousands are told the same."""
+    return problem(503, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
 
 def _headers(scope: Scope) -> dict[str, str]:
