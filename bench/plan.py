@@ -23,8 +23,8 @@ class Plan:
     connections: tuple[int, ...]
     """Over how many row 1 loads, one after another."""
     lasting_seconds: float
-    """Of load before row 9 measures capacity: by then the inbox has taken in all that it may, and
-    capacity is what lasts, recording included."""
+    """Of load before rows 8 and 9 measure capacity: by then the inbox has taken in all that it may,
+    and capacity is what lasts, recording included."""
     overload_seconds: float
     """How long row 9 offers too much."""
     overloads: int
@@ -69,7 +69,7 @@ def quick_plan(*, seed: int) -> Plan:
     return Plan(
         quick=True,
         rounds=3,
-        seconds=0.3,
+        seconds=0.25,
         slices=2,
         warm_up_seconds=0.1,
         seed=seed,
@@ -79,6 +79,6 @@ def quick_plan(*, seed: int) -> Plan:
         overloads=1,
         in_flight=200,
         workflows=1_000,
-        history=20_000,
+        history=5_000,
         finished=500,
     )

@@ -86,6 +86,8 @@ def _measure_on(store: str, workshop: Workshop, outcome: Outcome) -> None:
         for question in QUESTIONS:
             measured, verb = question.measured, question.verb
             workshop.tell(f"{store}: {measured}")
+            if question.trees_are_read and workshop.plan.quick:
+                continue  # a short history is in memory anyway
             if question.trees_are_read:
                 read_trees(urls[LONG])
             contenders = [crew.contender(name, verb=verb) for name, crew in crews.items()]
