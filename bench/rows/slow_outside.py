@@ -9,7 +9,6 @@ from bench.load.orders import Order
 from bench.outcome import Outcome, Row
 from bench.rounds import Contender, race
 from bench.samples import Sample, p99_of
-from bench.servers.kept import until_recorded
 from bench.servers.process import Server
 from bench.servers.product import Setup, running_product, sqlite_url
 from bench.servers.stub import StubServer, running_stub
@@ -38,10 +37,11 @@ WAITING_WORKFLOWS = 256
 
 def measure(workshop: Workshop, outcome: Outcome) -> None:
     """Race two idle services against one whose calls hang and one with many charges in flight."""
+    with _idle(workshop, "capacity") as server:  # one of its own: what it has taken in is too much
+        capacity = _capacity(workshop, server)
     with ExitStack() as running:
         enter, crowd = running.enter_context, workshop.plan.in_flight
         servers = {name: enter(_idle(workshop, name)) for name in (IDLE, AGAIN)}
-        capacity = _capacity(workshop, servers[IDLE])
         servers[HANGING], hanging = enter(_hanging(workshop))
         servers[CROWDED], crowded = enter(_crowded(workshop))
         contenders = [
@@ -147,9 +147,7 @@ def _capacity(workshop: Workshop, server: Server) -> float:
         return len(tally.latencies_us) / tally.seconds
 
     once(workshop.plan.lasting_seconds)
-    capacity = statistics.median(once(workshop.plan.slice_seconds) for _ in range(3))
-    until_recorded(server.store_url)
-    return capacity
+    return statistics.median(once(workshop.plan.slice_seconds) for _ in range(3))
 
 
 def _offered(workshop: Workshop, server: Server, name: str, *, rate: float) -> Contender:
@@ -185,7 +183,7 @@ SLOW_OUTSIDE = Row(
     "`external-gate serve` with its worker, four of them on files of their own: two idle, one with "
     "default settings and more workflows than it works on at once while Metronome and gateway "
     "answer after 20 s, one with so many charges in flight that nobody answers. All are offered "
-    "the same, a quarter of what the idle one takes when its inbox is full, at a fixed rate; "
+    "the same, a quarter of what another idle one takes when its inbox is full, at a fixed rate; "
     "latencies count from when a notification was due. It is signed four days ago, so that its "
     "workflow is stored and held at once, and the load is no work for any worker.",
     measure,
