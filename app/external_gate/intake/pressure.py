@@ -12,7 +12,7 @@ FEWEST_UNDER_WAY = 128
 """That may wait however slow the last commits were: a disk that stood still for a moment must not
 turn away the crowd that has gathered meanwhile."""
 
-LONGEST_WAIT = timedelta(milliseconds=300)
+LONGEST_WAIT = timedelta(milliseconds=400)
 """For a commit. Whose wait would be longer is better told at once to come again."""
 
 GROWTH = 0.2
