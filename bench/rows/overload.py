@@ -136,4 +136,6 @@ OVERLOAD = Row(
     "counts as not answered. Full speed: 0.8 × the capacity over half a second, identical servers "
     "being no more alike.",
     measure,
+    limit="the processor: answering 503 takes some of it as well, and whoever is told "
+    "so comes again at once in this load. Metronome waits before it delivers again.",
 )

@@ -213,6 +213,8 @@ async def test_a_locked_database_is_503_and_the_delivery_comes_again(
     assert refused.headers["retry-after"] == "5"
     assert unready.status_code == 503
     assert result(again) == (200, "recorded")
+    text = (await served.client.get("/metrics")).text
+    assert 'notifications_refused_total{reason="not_durable"} 1.0' in text
 
 
 @only_sqlite("the disk of a server is not ours to fill")
