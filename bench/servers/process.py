@@ -73,8 +73,16 @@ def started(
 
 
 def clean_environment() -> dict[str, str]:
-    """Give the environment without settings of somebody's own service."""
-    return {name: text for name, text in os.environ.items() if not name.startswith("EXTERNAL_GATE")}
+    """Give the environment without settings of somebody's own service.
+
+    And modules keep their bytecode, as they do where a wheel was installed: else everybody whose
+    sources lie in a work tree would compile all of them at every start.
+    """
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("EXTERNAL_GATE") and name != "PYTHONDONTWRITEBYTECODE"
+    }
 
 
 # Below the ports that the kernel gives away by itself: the load generator takes thousands of those.

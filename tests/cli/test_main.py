@@ -72,6 +72,18 @@ def test_version_is_that_of_the_distribution() -> None:
     assert shown.output == f"external-gate {metadata.version('external-gate')}\n"
 
 
+def test_garbage_collector_rests_until_the_command_is_loaded() -> None:
+    code = (
+        "import contextlib, gc; from external_gate.__main__ import main; print(gc.isenabled())\n"
+        "with contextlib.suppress(SystemExit): main(['config', '--help'])\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+
+    lines = run_python(code).stdout.splitlines()
+
+    assert (lines[0], lines[-1]) == ("False", "True True")
+
+
 def test_module_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "external_gate", "--version"], capture_output=True, check=False

@@ -1,5 +1,6 @@
 """A group of commands known by a table; the module of a command is imported when it is used."""
 
+import gc
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         command: click.Command = imported(place.target)
+        _end_rest()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -46,3 +48,10 @@ def imported(target: str) -> Any:  # whatever the table names
     """Import what `module:attribute` names."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _end_rest() -> None:
+    """Let the garbage collector go on that rested meanwhile, and pass over what was loaded."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
