@@ -14,7 +14,8 @@ Written by `make bench`; do not edit. Every figure stands against a baseline of 
 contenders of a row are alive at once and take their turns in shuffled order, so that what the
 machine does besides meets all of them. **Only ratios mean anything**; absolute figures are context.
 A/A is the same server started twice: how far it differed from itself. A verdict is about the median
-of the rounds' own ratios, and *not resolved* when the target lies within the A/A spread around it.
+of the rounds' own ratios, and *not resolved* when the target lies within the A/A spread around it
+or, where nothing can be compared with itself, when the rounds do not agree about it.
 Every notification is another one, validly signed; afterwards each acknowledged one is looked for
 in the database.
 """

@@ -66,11 +66,16 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """What the median says, unless the target lies within the A/A spread around it."""
+        """What the median says, unless the target lies within the A/A spread around it.
+
+        Where there is no pair, the rounds have to agree.
+        """
         if self.target is None:
             return Verdict.NO_TARGET
         median, factor = self.range.median, spread(self.same)
         if median / factor < self.target.bound < median * factor:
+            return Verdict.NOT_RESOLVED
+        if not self.same and len({self.target.holds_for(each) for each in self.rounds}) > 1:
             return Verdict.NOT_RESOLVED
         return Verdict.MET if self.target.holds_for(median) else Verdict.MISSED
 

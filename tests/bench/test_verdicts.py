@@ -53,6 +53,14 @@ def test_exact_counts_need_no_pair() -> None:
     assert finding(1.0, target=at_most(0), same=()).verdict is Verdict.MISSED
 
 
+def test_rounds_that_have_no_pair_must_agree() -> None:
+    late_once = finding(0.0, 0.0, 7.0, target=at_most(0), same=())
+    never_late = finding(0.0, 0.0, 0.0, target=at_most(0), same=())
+
+    assert late_once.verdict is Verdict.NOT_RESOLVED
+    assert never_late.verdict is Verdict.MET
+
+
 @pytest.mark.parametrize(("met", "told"), [(True, False), (False, True)])
 def test_what_stands_in_the_way_is_told_where_a_target_is_not_met(met: bool, told: bool) -> None:
     row = Row(1, "Speed", "measured", lambda _workshop, _outcome: None, limit="the wind")
