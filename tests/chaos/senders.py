@@ -5,7 +5,6 @@ The emulator tries again what was refused; these senders do not, and remember ev
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +37,7 @@ class Senders:
     """Whatever was not answered 200."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _news: threading.Condition = field(default_factory=threading.Condition)
 
     def start(self) -> None:
         """Begin with the load."""
@@ -55,12 +54,13 @@ class Senders:
 
     def go_on_for(self, notifications: int) -> None:
         """Wait until so many more were answered, and a workflow more was opened."""
-        answered, opened = self.answered + notifications, len(self.opened) + 1
-        give_up_at = time.monotonic() + PATIENCE_SECONDS
-        while self.answered < answered or len(self.opened) < opened:
-            assert time.monotonic() < give_up_at, f"nobody is answered: {self.refused[-3:]}"
-            assert all(thread.is_alive() for thread in self._threads), "a sender has ended"
-            time.sleep(0.02)  # asked again: the senders count in threads of their own
+        with self._news:
+            answered, opened = self.answered + notifications, len(self.opened) + 1
+            goes_on = self._news.wait_for(
+                lambda: self.answered >= answered and len(self.opened) >= opened, PATIENCE_SECONDS
+            )
+        assert all(thread.is_alive() for thread in self._threads), "a sender has ended"
+        assert goes_on, f"nobody is answered: {self.refused[-3:]}"
 
     def _keep_opening(self) -> None:
         customer_id = ""
@@ -68,18 +68,21 @@ class Senders:
             if len(self.opened) % PER_CUSTOMER == 0:
                 customer_id = self.metronome.customer()
             contract_id = self.metronome.contract(customer_id)
-            self.opened.append(contract_id)
+            with self._news:
+                self.opened.append(contract_id)
+                self._news.notify_all()
             self.metronome.use(customer_id, contract_id, "1500")
 
     def _keep_sending(self) -> None:
         with httpx.Client(trust_env=False, timeout=10) as client:
             while not self._stopping.wait(BREATH_SECONDS):
                 said = _send_test(client, f"{self.url}/webhooks/metronome")
-                with self._counting:
+                with self._news:
                     if said:
                         self.refused.append(said)
                     else:
                         self.answered += 1
+                    self._news.notify_all()
 
 
 def _send_test(client: httpx.Client, url: str) -> str:

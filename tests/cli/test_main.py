@@ -148,7 +148,7 @@ def test_bug_is_shown_without_any_value_and_never_says_no() -> None:
     assert "c4n4ry" not in done.stderr + done.stdout
 
 
-# Long enough to be interrupted in; nobody waits for its end.
+# The command that is interrupted is in the middle of something; nobody waits for its end.
 SLOW = BUGGY.replace(
     "    try:", "    print('ready', flush=True); import time; time.sleep(30)\n    try:"
 )

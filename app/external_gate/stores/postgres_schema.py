@@ -110,7 +110,8 @@ def _apply_when_free(
         ):
             return _apply_next(connection, address, known)
         pause = random.uniform(0.2, 1.0) * LONGEST_PAUSE_SECONDS  # noqa: S311 - nobody gains by guessing it
-        time.sleep(pause)  # in the database's queue for a table all others would wait behind us
+        # Not by a longer wait for the lock: everybody who works would queue up behind ours.
+        time.sleep(pause)
     with connection.transaction():
         return _apply_next(connection, address, known)
 
