@@ -89,5 +89,6 @@ def _take(namespace: str) -> Connection | None:
 
 def _has_ended(connection: Connection) -> bool:
     """Tell whether the server has said farewell: nothing else can be said to who asked nothing."""
-    said, _, _ = select.select([connection.fileno()], [], [], 0)
-    return bool(said)
+    said = select.poll()  # which takes any number of a file, beyond 1024 too
+    said.register(connection.fileno(), select.POLLIN)
+    return bool(said.poll(0))

@@ -137,7 +137,5 @@ OVERLOAD = Row(
     "being no more alike.",
     measure,
     limit="the processor: answering 503 takes some of it as well, and whoever is told "
-    "so comes again at once in this load; Metronome waits before it delivers again. And how long a "
-    "commit will take is learnt from those before it: when one takes far longer than they did, "
-    "whoever had been let in by then waits for it.",
+    "so comes again at once in this load; Metronome waits before it delivers again.",
 )

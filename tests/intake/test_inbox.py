@@ -54,7 +54,7 @@ class Heard:
     def refused(self, reason: str, age: timedelta | None, *, only_the_date: bool) -> None:
         raise AssertionError(reason)
 
-    def shed(self, untold: int) -> None:
+    def shed(self, reason: str, untold: int) -> None:
         raise AssertionError(untold)
 
     def inbox_failed(self, error: Exception) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from external_gate.intake.pressure import (
+    CROWD,
     FEWEST_UNDER_WAY,
     LONGEST_WAIT,
     MOST_UNDER_WAY,
@@ -84,6 +85,14 @@ def test_short_waits_let_more_wait_again_and_never_more_than_fit() -> None:
 
     assert FEWEST_UNDER_WAY < after_some < MOST_UNDER_WAY
     assert room(pressure) == MOST_UNDER_WAY
+
+
+def test_crowd_is_more_than_a_few() -> None:
+    pressure = Pressure(under_way=CROWD)
+    few = pressure.is_crowd
+    pressure.begin()
+
+    assert (few, pressure.is_crowd) == (False, True)
 
 
 def test_it_is_told_at_once_and_then_now_and_then() -> None:

@@ -43,7 +43,7 @@ class Silent:
     def refused(self, *_told: object, **_more: object) -> None:
         """Say nothing."""
 
-    def shed(self, untold: int) -> None:
+    def shed(self, reason: str, untold: int) -> None:
         """Say nothing."""
 
 

@@ -97,12 +97,14 @@ def test_what_is_shed_is_counted_each_and_told_now_and_then(
     observer: LoggingObserver, logged: Logged, count: Callable[..., float]
 ) -> None:
     for untold in (1, 0, 0):
-        observer.shed(untold)
+        observer.shed("overloaded", untold)
+    observer.shed("not_in_time", 0)
 
     line = logged.line
     assert (line["event"], line["level"], line["shed"]) == ("notifications_shed", "warning", 1)
     assert "replicas" in line["cure"]
     assert count("notifications_refused_total", reason="overloaded") == 3
+    assert count("notifications_refused_total", reason="not_in_time") == 1
 
 
 def test_refused_delivery_is_a_warning(

@@ -60,7 +60,9 @@ class Served:
     odd: "TalkingGateway"
     """The gateway whose adapter says whatever a test wants."""
     woken: list[str]
-    """One entry for every time the worker would have been woken."""
+    """One entry for every time a gateway's notice would have woken the worker."""
+    stored: asyncio.Semaphore
+    """Released for every delivery of Metronome that is on disk, answered in time or not."""
 
     async def deliver(
         self, body: bytes, *, age: timedelta = timedelta(0), secret: str = SECRET, **headers: str
@@ -133,9 +135,10 @@ async def serving(
     store = database.store(patience=patience)
     await store.open()
     clock, metrics, readiness = SystemClock(), Metrics(CollectorRegistry()), Readiness()
+    stored = asyncio.Semaphore(0)
     receiver = Receiver(store, [SECRET], AgeLimits(), clock, LoggingObserver(metrics))
     webhook = MetronomeWebhook(
-        receiver, body_limit_bytes=4096, body_timeout_seconds=0.4, wake=lambda: None
+        receiver, body_limit_bytes=4096, body_timeout_seconds=0.4, wake=stored.release
     )
     talking = TalkingGateway()
     gateways: dict[str, Gateway] = {
@@ -160,7 +163,7 @@ async def serving(
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Served(url, port, store, receiver, readiness, client, talking, woken)
+            yield Served(url, port, store, receiver, readiness, client, talking, woken, stored)
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving

@@ -15,6 +15,14 @@ turn away the crowd that has gathered meanwhile."""
 LONGEST_WAIT = timedelta(milliseconds=400)
 """For a commit. Whose wait would be longer is better told at once to come again."""
 
+LONGEST_ANSWER = timedelta(milliseconds=700)
+"""For an answer in a crowd, counted from a whole body: who is still there then is told to come
+again, although what it brought may yet be kept. It leaves time to say so within a second."""
+
+CROWD = 32
+"""That wait at once. Of fewer each waits for its commit, however long that takes: where disks are
+always slow, deliveries one by one must come to be acknowledged."""
+
 GROWTH = 0.2
 """By how many more may wait after one whose wait was short: slower than waits are noticed."""
 
@@ -39,6 +47,11 @@ class Pressure:
     def is_too_much(self) -> bool:
         """Tell whether one more would have to wait for too long."""
         return self.under_way >= self._most
+
+    @property
+    def is_crowd(self) -> bool:
+        """Tell whether so many wait that none may wait for long."""
+        return self.under_way > CROWD
 
     def begin(self) -> int:
         """Note one that waits for its commit from now on; gives how many do, with it."""
@@ -70,7 +83,7 @@ class Pressure:
         self.waiting = max(0, self.waiting - 1)
 
     def shed(self, now: datetime) -> int:
-        """Note one that was turned away because it is too much.
+        """Note one that was told to come again because it is too much.
 
         Gives how many were since it was last told; 0 while that was a moment ago.
         """

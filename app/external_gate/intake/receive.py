@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from external_gate.domain.clock import Clock
 from external_gate.domain.errors import BadInput, Unavailable
@@ -28,7 +28,7 @@ class IntakeObserver(Protocol):
     """Hears of every delivery; must neither raise nor block."""
 
     def acknowledged(self, receipt: str, age: timedelta) -> None:
-        """A validly signed delivery is durable, and its sender is told so."""
+        """A validly signed delivery is durable; its sender is told so, unless that was too late."""
         ...
 
     def recorded(
@@ -50,8 +50,11 @@ class IntakeObserver(Protocol):
         """A delivery was turned away; with `only_the_date` our clock is the suspect."""
         ...
 
-    def shed(self, untold: int) -> None:
-        """One was turned away because too many wait; `untold` is as `Pressure.shed` gives it."""
+    def shed(self, reason: str, untold: int) -> None:
+        """One was told to come again because too many wait, `overloaded` or `not_in_time`.
+
+        `untold` is as `Pressure.shed` gives it.
+        """
         ...
 
 
@@ -73,9 +76,9 @@ class Receiver:
     async def receive(self, headers: Mapping[str, str], body: bytes) -> Recorded:
         """Make one delivery durable; header names are lower case.
 
-        Returns after commit. Raises `SignatureRefused` (nothing was stored) and `Unavailable`
-        (nothing was stored; Metronome will try again), which is also how it sheds load: at once,
-        when too many wait for their commit already.
+        Returns after commit, however long that takes. Raises `SignatureRefused` (nothing was
+        stored) and `Unavailable` (nothing was stored; Metronome will try again), which is also how
+        it sheds load: at once, when too many wait for their commit already.
         """
         now = self.clock.now()
         try:
@@ -88,7 +91,8 @@ class Receiver:
             )
             raise
         if self.pressure.is_too_much:
-            self._shed(now)
+            self._shed("overloaded")
+            raise Unavailable(_OVERLOADED)
         delivery = SignedDelivery(body, verified.signed_at, now, headers)
         notification = self._notification(delivery, verified.freshness)
         among = self.pressure.begin()
@@ -106,6 +110,17 @@ class Receiver:
         else:
             self._tell(recorded, notification)
         return recorded
+
+    def gives_up(self) -> bool:
+        """Tell whether who has waited for `LONGEST_ANSWER` is to be told to come again; counts it.
+
+        Only the answer is given up: `receive` goes on, and what it keeps will be known when it
+        comes again.
+        """
+        if self.pressure.is_crowd:
+            self._shed("not_in_time")
+            return True
+        return False
 
     async def record_entry(self, entry: SignedDelivery) -> Recorded | None:
         """Record a delivery that waited in the inbox; None when another process did it meanwhile.
@@ -150,9 +165,8 @@ class Receiver:
         )
         return await self.store.begin(number, workflow, entry=entry)
 
-    def _shed(self, now: datetime) -> NoReturn:
-        self.observer.shed(self.pressure.shed(now))
-        raise Unavailable(_OVERLOADED)
+    def _shed(self, reason: str) -> None:
+        self.observer.shed(reason, self.pressure.shed(self.clock.now()))
 
     def _notification(self, delivery: SignedDelivery, freshness: Freshness) -> NewNotification:
         read = envelope.read(delivery.body)

@@ -25,7 +25,8 @@ class IntakeMetrics:
         )
         self.refused = add.counters(
             "notifications_refused_total",
-            "Deliveries turned away, by reason; nothing of them was stored.",
+            "Deliveries turned away, by reason; nothing of them was stored, but perhaps what was "
+            "`not_in_time`.",
             reason=values.REFUSALS,
         )
         self.conflicts = add.counter(

@@ -12,7 +12,8 @@ from external_gate.observe.families import OneOf
 RECEIPTS = OneOf("recorded", "duplicate", "ignored")
 REFUSALS = OneOf(
     *("missing_signature", "missing_date", "wrong_signature", "unreadable_date", "too_old"),
-    *("too_new", "body_too_large", "body_too_slow", "overloaded", "not_durable"),
+    *("too_new", "body_too_large", "body_too_slow", "overloaded", "not_in_time"),
+    "not_durable",
     others=True,
 )
 NOTICE_EFFECTS = OneOf(

@@ -232,9 +232,9 @@ class LoggingObserver:
         else:
             self._log.warning(events.NOTIFICATION_REFUSED, reason=reason, age_seconds=age_seconds)
 
-    def shed(self, untold: int) -> None:
-        """Count a delivery that came on top of too many; log now and then how many did."""
-        self._metrics.notification_refused("overloaded")
+    def shed(self, reason: str, untold: int) -> None:
+        """Count a delivery that was too much; log now and then how many were."""
+        self._metrics.notification_refused(reason)
         if untold:
             self._log.warning(events.NOTIFICATIONS_SHED, shed=untold, cure=cures.OVERLOADED)
 

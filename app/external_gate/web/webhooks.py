@@ -1,12 +1,15 @@
 """`POST /webhooks/metronome`: bounded bytes in, an answer only after commit."""
 
-from collections.abc import Callable
-from functools import lru_cache
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from functools import lru_cache, partial
+from typing import Any, Self
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from external_gate.domain.errors import Unavailable
+from external_gate.intake.pressure import LONGEST_ANSWER
 from external_gate.intake.receive import Receiver
 from external_gate.intake.signature import SignatureRefused
 from external_gate.stores.store_records import Receipt
@@ -22,7 +25,7 @@ class MetronomeWebhook:
 
     200 only when the delivery is on disk (P1). 413 before the signature is looked at, 401 for what
     Metronome did not sign, 408 for a body that does not come, 503 when it cannot be made durable,
-    or not soon.
+    or not soon: then it may be on disk in the end, and is a duplicate when it comes again.
     """
 
     def __init__(
@@ -40,26 +43,36 @@ class MetronomeWebhook:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one delivery, as an application of its own: nothing between it and the server."""
-        answer = await self._answer(scope, receive)
-        if isinstance(answer, Response):
-            await answer(scope, receive, send)
+        body = await self._body(receive)
+        if isinstance(body, Response):
+            await body(scope, receive, send)
             return
-        head, body = _TOLD[answer]
-        await send(head)
-        await send(body)
+        with _Bound(self._receiver.gives_up, partial(_NOT_IN_TIME, scope, receive, send)) as bound:
+            answer = await self._answer(_headers(scope), body)
+        if bound.given is not None:
+            await bound.given
+        elif isinstance(answer, Response):
+            await answer(scope, receive, send)
+        else:
+            head, told = _TOLD[answer]
+            await send(head)
+            await send(told)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Receipt | Response:
+    async def _body(self, receive: Receive) -> bytes | Response:
         try:
-            body = await read_body(
+            return await read_body(
                 receive, limit_bytes=self._limit_bytes, timeout_seconds=self._timeout_seconds
             )
-            recorded = await self._receiver.receive(_headers(scope), body)
         except BodyTooLarge as error:
             self._receiver.turned_away("body_too_large")
             return problem(413, str(error), headers={"Connection": "close"})
         except BodyTooSlow as error:
             self._receiver.turned_away("body_too_slow")
             return problem(408, str(error), headers={"Connection": "close"})
+
+    async def _answer(self, headers: Mapping[str, str], body: bytes) -> Receipt | Response:
+        try:
+            recorded = await self._receiver.receive(headers, body)
         except SignatureRefused as refusal:
             return problem(401, str(refusal), reason=refusal.reason)
         except Unavailable as error:
@@ -68,10 +81,42 @@ class MetronomeWebhook:
         return recorded.receipt
 
 
+class _Bound:
+    """Answers in time for a delivery that waits too long among many, and lets it go on."""
+
+    __slots__ = ("_give", "_gives_up", "_timer", "given")
+
+    def __init__(
+        self, gives_up: Callable[[], bool], give: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._gives_up = gives_up
+        self._give = give
+        self.given: asyncio.Task[None] | None = None
+        """The answer, once it was given."""
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(LONGEST_ANSWER.total_seconds(), self._end)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        if self._gives_up():
+            self.given = asyncio.create_task(self._give())
+
+
 @lru_cache(maxsize=16)
 def _later(detail: str) -> Response:
     """Answer 503; kept, because in an overload thousands are told the same."""
     return problem(503, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
+
+
+_NOT_IN_TIME = _later(
+    "among so many it takes long to store it, and whether it is stored is not known yet: "
+    "deliver it again later"
+)
 
 
 def _headers(scope: Scope) -> dict[str, str]:
