@@ -58,9 +58,6 @@ class IntakeObserver(Protocol):
         ...
 
 
-_OVERLOADED = "more deliveries at once than are stored within a second: deliver it again later"
-
-
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """Receives Metronome's notifications."""
@@ -77,8 +74,7 @@ class Receiver:
         """Make one delivery durable; header names are lower case.
 
         Returns after commit, however long that takes. Raises `SignatureRefused` (nothing was
-        stored) and `Unavailable` (nothing was stored; Metronome will try again), which is also how
-        it sheds load: at once, when too many wait for their commit already.
+        stored) and `Unavailable` (nothing was stored; Metronome will try again).
         """
         now = self.clock.now()
         try:
@@ -90,9 +86,6 @@ class Receiver:
                 refusal.reason, refusal.age, only_the_date=refusal.signature_valid
             )
             raise
-        if self.pressure.is_too_much:
-            self._shed("overloaded")
-            raise Unavailable(_OVERLOADED)
         delivery = SignedDelivery(body, verified.signed_at, now, headers)
         notification = self._notification(delivery, verified.freshness)
         among = self.pressure.begin()
@@ -110,6 +103,17 @@ class Receiver:
         else:
             self._tell(recorded, notification)
         return recorded
+
+    def sheds(self) -> bool:
+        """Tell whether who delivers now is to be told to come again, unread; counts it.
+
+        Too many wait for their commit already. Not even the signature is looked at: in an overload
+        every microsecond that goes into turning away is one less for taking in.
+        """
+        if self.pressure.is_too_much:
+            self._shed("overloaded")
+            return True
+        return False
 
     def gives_up(self) -> bool:
         """Tell whether who has waited for `LONGEST_ANSWER` is to be told to come again; counts it.

@@ -26,7 +26,7 @@ class IntakeMetrics:
         self.refused = add.counters(
             "notifications_refused_total",
             "Deliveries turned away, by reason; nothing of them was stored, but perhaps what was "
-            "`not_in_time`.",
+            "`not_in_time`. `overloaded` ones were not read, and need not be signed.",
             reason=values.REFUSALS,
         )
         self.conflicts = add.counter(

@@ -19,13 +19,17 @@ from external_gate.web.problems import problem
 RETRY_AFTER_SECONDS = "5"
 """When Metronome may try again after a 503; it has a schedule of its own, others may heed this."""
 
+_Answer = tuple[Message, Message]
+"""Head and body."""
+
 
 class MetronomeWebhook:
     """Receives what Metronome sends.
 
     200 only when the delivery is on disk (P1). 413 before the signature is looked at, 401 for what
-    Metronome did not sign, 408 for a body that does not come, 503 when it cannot be made durable,
-    or not soon: then it may be on disk in the end, and is a duplicate when it comes again.
+    Metronome did not sign, 408 for a body that does not come, 503 when it cannot be made durable:
+    unread when too many wait already, and when it takes too long; then it may be on disk in the
+    end, and is a duplicate when it comes again.
     """
 
     def __init__(
@@ -44,41 +48,36 @@ class MetronomeWebhook:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one delivery, as an application of its own: nothing between it and the server."""
         body = await self._body(receive)
-        if isinstance(body, Response):
-            await body(scope, receive, send)
-            return
-        with _Bound(self._receiver.gives_up, partial(_NOT_IN_TIME, scope, receive, send)) as bound:
-            answer = await self._answer(_headers(scope), body)
-        if bound.given is not None:
-            await bound.given
-        elif isinstance(answer, Response):
-            await answer(scope, receive, send)
+        if not isinstance(body, bytes):
+            await _give(send, body)
+        elif self._receiver.sheds():
+            await _give(send, _OVERLOADED)
         else:
-            head, told = _TOLD[answer]
-            await send(head)
-            await send(told)
+            with _Bound(self._receiver.gives_up, partial(_give, send, _NOT_IN_TIME)) as bound:
+                answer = await self._answer(_headers(scope), body)
+            await (bound.given or _give(send, answer))
 
-    async def _body(self, receive: Receive) -> bytes | Response:
+    async def _body(self, receive: Receive) -> bytes | _Answer:
         try:
             return await read_body(
                 receive, limit_bytes=self._limit_bytes, timeout_seconds=self._timeout_seconds
             )
         except BodyTooLarge as error:
             self._receiver.turned_away("body_too_large")
-            return problem(413, str(error), headers={"Connection": "close"})
+            return _written(problem(413, str(error), headers={"Connection": "close"}))
         except BodyTooSlow as error:
             self._receiver.turned_away("body_too_slow")
-            return problem(408, str(error), headers={"Connection": "close"})
+            return _written(problem(408, str(error), headers={"Connection": "close"}))
 
-    async def _answer(self, headers: Mapping[str, str], body: bytes) -> Receipt | Response:
+    async def _answer(self, headers: Mapping[str, str], body: bytes) -> _Answer:
         try:
             recorded = await self._receiver.receive(headers, body)
         except SignatureRefused as refusal:
-            return problem(401, str(refusal), reason=refusal.reason)
+            return _written(problem(401, str(refusal), reason=refusal.reason))
         except Unavailable as error:
             return _later(str(error))
         self._wake()
-        return recorded.receipt
+        return _TOLD[recorded.receipt]
 
 
 class _Bound:
@@ -107,18 +106,6 @@ class _Bound:
             self.given = asyncio.create_task(self._give())
 
 
-@lru_cache(maxsize=16)
-def _later(detail: str) -> Response:
-    """Answer 503; kept, because in an overload thousands are told the same."""
-    return problem(503, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
-
-
-_NOT_IN_TIME = _later(
-    "among so many it takes long to store it, and whether it is stored is not known yet: "
-    "deliver it again later"
-)
-
-
 def _headers(scope: Scope) -> dict[str, str]:
     """Give the headers by their lower-case names; of several with one name the first."""
     return {
@@ -127,11 +114,33 @@ def _headers(scope: Scope) -> dict[str, str]:
     }
 
 
-def _told(receipt: Receipt) -> tuple[Message, Message]:
-    """Give the messages that answer 200, written once."""
-    response = JSONResponse({"result": receipt})
-    head = {"type": "http.response.start", "status": 200, "headers": response.raw_headers}
+def _written(response: Response) -> _Answer:
+    head = {
+        "type": "http.response.start",
+        "status": response.status_code,
+        "headers": response.raw_headers,
+    }
     return head, {"type": "http.response.body", "body": response.body}
 
 
-_TOLD = {receipt: _told(receipt) for receipt in Receipt}
+async def _give(send: Send, answer: _Answer) -> None:
+    for message in answer:
+        await send(message)
+
+
+@lru_cache(maxsize=16)
+def _later(detail: str) -> _Answer:
+    """Answer 503; kept, because in an overload thousands are told the same."""
+    return _written(problem(503, detail, headers={"Retry-After": RETRY_AFTER_SECONDS}))
+
+
+_OVERLOADED = _later(
+    "more deliveries at once than are stored within a second: deliver it again later"
+)
+
+_NOT_IN_TIME = _later(
+    "among so many it takes long to store it, and whether it is stored is not known yet: "
+    "deliver it again later"
+)
+
+_TOLD = {receipt: _written(JSONResponse({"result": receipt})) for receipt in Receipt}
