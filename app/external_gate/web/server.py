@@ -92,6 +92,7 @@ def make_server(app: ASGIApp, knobs: ServerSettings | None = None) -> DrainingSe
         app,
         log_config=None,
         access_log=False,  # one line per step is enough, and the access log costs a third of them
+        proxy_headers=False,  # nobody is told from others by his address
         lifespan="off",
         http=_parser(knobs.http_parser),
         ws="none",
