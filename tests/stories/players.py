@@ -120,8 +120,11 @@ timeout_seconds = 2
         )
         until(lambda: answers(f"{self.emulator_url}/_emulator/healthz"), "no emulator")
 
-    def start_service(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
-        service = self.start("service", *("-m", "external_gate", "serve"), *self.with_config)
+    def start_service(
+        self, *, wait: bool = True, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        serving = ("-m", "external_gate", "serve", *self.with_config)
+        service = self.start("service", *serving, env=env)
         if wait:
             until(lambda: answers(f"{self.service_url}/readyz"), "no service")
         return service

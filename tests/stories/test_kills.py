@@ -82,7 +82,8 @@ def test_stopped_past_its_lease_in_mid_charge_and_continued(
 def test_sigterm_turns_readiness_red_finishes_the_charge_and_ends_with_0(
     cast: Players, metronome: Account
 ) -> None:
-    service = cast.start_service()
+    long_enough_to_ask = {"EXTERNAL_GATE_SERVER__DRAIN_DELAY_SECONDS": "5"}
+    service = cast.start_service(env=long_enough_to_ask)
     workflow = metronome.reach("pm_ok")
     until(lambda: captures(cast) is not None and charging(cast, workflow), "no charge was begun")
 
