@@ -139,6 +139,6 @@ OVERLOAD = Row(
     limit="the processor: answering 503 takes some of it as well, and whoever is told "
     "so comes again at once in this load; Metronome waits before it delivers again. "
     "On 2,000 connections one turn of the event loop, in which each that is ready gets its "
-    "answer, was seen to take 0.3 to 0.4 s: a delivery waits one to be read, and when its commit "
+    "answer, was seen to take 0.2 to 0.35 s: a delivery waits one to be read, and when its commit "
     "takes too long, up to two more to be told so.",
 )
