@@ -148,8 +148,12 @@ def test_bug_is_shown_without_any_value_and_never_says_no() -> None:
     assert "c4n4ry" not in done.stderr + done.stdout
 
 
-# The command that is interrupted is in the middle of something; nobody waits for its end.
-SLOW = BUGGY.replace(
+# The command that is interrupted is in the middle of something; nobody waits for its end. Who runs
+# the tests in the background may ignore SIGINT, which children inherit; a terminal does not.
+SLOW = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+""" + BUGGY.replace(
     "    try:", "    print('ready', flush=True); import time; time.sleep(30)\n    try:"
 )
 
